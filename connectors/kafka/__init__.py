@@ -1,0 +1,1 @@
+"""The broker: clients, topic administration and readiness."""

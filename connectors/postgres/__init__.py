@@ -1,0 +1,1 @@
+"""The platform's PostgreSQL: the only place with SQL."""

@@ -1,0 +1,127 @@
+"""Events written in the transaction that makes them true (design.md section 3, guarantee 3).
+
+A state topic has one outbox row per topic and key, upserted: an old version can never be sent after a
+new one. An event topic keeps its rows in order of id. Whoever relays holds the rows' locks from read
+to acknowledgement to delete, so two relays of one key cannot overtake each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from connectors.postgres.pool import Connection
+from schemas.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """One Kafka record to be sent once its transaction has committed."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: dict[str, str] = field(default_factory=dict)
+    state: bool = False
+
+
+def message(topic: str, event: Event, *, state: bool) -> OutboxMessage:
+    """The outbox message of an event; `state` for compacted topics, where only the newest counts."""
+    headers = {"tenant": event.tenant, "schema": type(event).__name__}
+    if event.correlation_id:
+        headers["correlation_id"] = event.correlation_id
+    return OutboxMessage(topic, event.key(), event.to_bytes(), headers, state)
+
+
+_PUT = """
+insert into ops.outbox (worker, topic, key, value, headers, state)
+select $1, * from unnest($2::text[], $3::bytea[], $4::bytea[], $5::jsonb[], $6::bool[])
+on conflict (topic, key) where state do update
+   set id = excluded.id, value = excluded.value, headers = excluded.headers,
+       worker = excluded.worker, created_at = clock_timestamp()
+returning id
+"""
+
+_LOCK = """
+select id, topic, key, value, headers::text as headers from ops.outbox
+where (topic, key) in (select topic, key from ops.outbox where id = any($1::bigint[]))
+order by id for update
+"""
+
+_LOCK_LEFT_BEHIND = """
+select id, topic, key, value, headers::text as headers from ops.outbox
+where created_at < clock_timestamp() - make_interval(secs => $1)
+order by id limit $2 for update
+"""
+
+
+class Outbox:
+    """One worker's outbox; remembers which rows its transactions wrote, to relay them at once."""
+
+    def __init__(self, worker: str) -> None:
+        self.worker = worker
+        self._written: list[int] = []
+
+    async def put(self, connection: Connection, messages: Sequence[OutboxMessage]) -> None:
+        """Adds messages within the caller's transaction, under the lock of the rows they speak of.
+
+        Of several messages of one state key only the last is kept.
+        """
+        if not messages:
+            return
+        kept = list({_identity(at, one): one for at, one in enumerate(messages)}.values())
+        kept.sort(key=lambda one: (one.topic, one.key) if one.state else ("", b""))
+        rows = await connection.fetch(
+            _PUT,
+            self.worker,
+            [one.topic for one in kept],
+            [one.key for one in kept],
+            [one.value for one in kept],
+            [orjson.dumps(one.headers).decode() for one in kept],
+            [one.state for one in kept],
+        )
+        self._written.extend(row["id"] for row in rows)
+
+    def take_written(self) -> list[int]:
+        """Ids of the rows put since the last call. Ids of rolled-back rows do no harm."""
+        written, self._written = self._written, []
+        return written
+
+
+def _identity(at: int, one: OutboxMessage) -> tuple[str, bytes] | int:
+    return (one.topic, one.key) if one.state else at
+
+
+Send = Callable[[Sequence[OutboxMessage]], Awaitable[None]]
+"""Sends messages in order and returns when the broker has acknowledged every one of them."""
+
+
+async def relay(connection: Connection, ids: Sequence[int], send: Send) -> int:
+    """Sends the rows `ids` and whatever waits before them under the same keys; returns how many.
+
+    To be called inside a transaction: the locks hold until the rows are deleted.
+    """
+    return await _send_and_delete(connection, await connection.fetch(_LOCK, list(ids)), send)
+
+
+async def sweep(connection: Connection, older_than_seconds: float, limit: int, send: Send) -> int:
+    """Sends what a crash left behind; returns how many."""
+    rows = await connection.fetch(_LOCK_LEFT_BEHIND, older_than_seconds, limit)
+    return await _send_and_delete(connection, rows, send)
+
+
+async def _send_and_delete(connection: Connection, rows: Sequence, send: Send) -> int:
+    if not rows:
+        return 0
+    await send(
+        [
+            OutboxMessage(row["topic"], row["key"], row["value"], orjson.loads(row["headers"]))
+            for row in rows
+        ]
+    )
+    await connection.execute(
+        "delete from ops.outbox where id = any($1::bigint[])", [row["id"] for row in rows]
+    )
+    return len(rows)

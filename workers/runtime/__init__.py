@@ -1,0 +1,1 @@
+"""How workers run: two drivers over one contract, the outbox relay, dead letters, timers, metrics."""

@@ -1,0 +1,44 @@
+"""A worker's page for probes and Prometheus: /health, /ready and /metrics (OPS-1, OPS-2)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from connectors.postgres.pool import connection
+from schemas.results import Retryable
+from workers.context import WorkerContext
+
+
+async def serve_health(context: WorkerContext, port: int) -> web.AppRunner:
+    """Serves the page on `port` of all interfaces; the caller cleans the runner up."""
+
+    async def health(_: web.Request) -> web.Response:
+        return web.json_response({"worker": context.worker, "status": "alive"})
+
+    async def ready(_: web.Request) -> web.Response:
+        problem = await _database_problem(context)
+        status = {"worker": context.worker, "postgresql": problem or "up"}
+        return web.json_response(status, status=503 if problem else 200)
+
+    async def metrics(_: web.Request) -> web.Response:
+        page = generate_latest(context.metrics.registry)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.add_routes(
+        [web.get("/health", health), web.get("/ready", ready), web.get("/metrics", metrics)]
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, port=port).start()
+    return runner
+
+
+async def _database_problem(context: WorkerContext) -> str | None:
+    try:
+        async with connection(context.pool) as borrowed:
+            await borrowed.execute("select 1")
+    except Retryable as problem:
+        return str(problem)
+    return None

@@ -1,0 +1,52 @@
+"""The contract between a worker's logic and the drivers that feed it (design.md section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from connectors.postgres.dirty import DirtyItem
+from schemas.results import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One Kafka record as it came: bytes, not yet believed."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp_ms: int = 0
+
+    def header(self, name: str) -> str | None:
+        """The text of the first header of that name, without JSON quotes; None if there is none."""
+        for found, data in self.headers:
+            if found == name and data is not None:
+                return data.decode("utf-8", "replace").strip('"')
+        return None
+
+
+class Processor(Protocol):
+    """What a worker does with records.
+
+    `process` gives one outcome a record, in order. It makes its effects durable before it returns
+    (state and outbox in one transaction) and may be called again with any part of a batch. It raises
+    `Retryable` when a dependency is away; any other exception is the fault of a record, found by
+    bisection.
+    """
+
+    worker: str
+    topics: tuple[str, ...]
+
+    async def process(self, batch: Sequence[Incoming]) -> Sequence[Outcome]: ...
+
+
+@runtime_checkable
+class RecomputesDirty(Protocol):
+    """A processor that also computes records marked in `ops.dirty`."""
+
+    async def process_dirty(self, items: Sequence[DirtyItem]) -> None: ...

@@ -1,0 +1,141 @@
+"""Every setting of every process: `REVOPS_<GROUP>__<NAME>`, the unit in the name (CFG-12).
+
+No secret has a default. `Settings.load()` lists everything that is missing or wrong at once.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class DatabaseSettings(BaseModel):
+    """The platform's PostgreSQL (15 or newer, with pgvector)."""
+
+    dsn: SecretStr = Field(description="postgresql://user:password@host:port/database")
+    pool_size: int = Field(8, ge=1, le=100, description="Connections a worker process may hold.")
+
+
+class KafkaSettings(BaseModel):
+    """The broker; TLS and SASL as the broker asks (SEC-1)."""
+
+    bootstrap_servers: str = Field(description="host:port, several separated by commas")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    tls_ca_file: Path | None = None
+    replication_factor: int = Field(1, ge=1, description="For topics that `topics apply` creates.")
+
+
+class ConnectSettings(BaseModel):
+    """Kafka Connect's REST interface."""
+
+    url: str = Field("", description="http://host:port; empty where no source uses Debezium")
+
+
+class ClockSettings(BaseModel):
+    """A fixed moment for demo, test and replay."""
+
+    as_of: AwareDatetime | None = Field(None, description="ISO 8601; empty means the real time")
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _in_utc(cls, value: object) -> object:
+        if value in ("", None):
+            return None
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return value
+
+
+class ConfigSettings(BaseModel):
+    """Where tenants, their sources and their rule overrides are described."""
+
+    directory: Path = Field(
+        default_factory=lambda: Path(__file__).parents[1] / "deploy" / "config",
+        description="Folder with tenants/<tenant>.yaml",
+    )
+
+
+class EncoderSettings(BaseModel):
+    """Which encoder turns texts into vectors (design.md section 5)."""
+
+    name: Literal["minilm", "bge_m3"] = "minilm"
+    model: str = Field("BAAI/bge-m3", description="Folder or hub id of the BGE-M3 weights")
+    threads: int = Field(1, ge=1, description="CPU threads of the encoder")
+    batch_records: int = Field(32, ge=1, le=1024)
+    linger_milliseconds: int = Field(3, ge=0, description="How long a batch waits to fill up")
+    cache_directory: Path = Field(
+        default_factory=lambda: Path.home() / ".cache" / "revops" / "encoders"
+    )
+
+
+class IndexSettings(BaseModel):
+    """Which vector index holds the vectors."""
+
+    name: Literal["pgvector", "qdrant"] = "pgvector"
+    url: str = Field("", description="Qdrant's URL; needed with name=qdrant")
+    api_key: SecretStr | None = None
+
+
+class WorkerSettings(BaseModel):
+    """How a worker process runs."""
+
+    metrics_port: int = Field(0, ge=0, le=65535, description="0 serves no health and metrics page")
+    batch_records: int = Field(1000, ge=1, description="Records of a bulk worker's batch at most")
+    session_timeout_seconds: int = Field(10, ge=6)
+    poll_interval_seconds: float = Field(1.0, gt=0, description="Between two polls of a source")
+    reconcile_interval_seconds: float = Field(300.0, gt=0)
+    timer_interval_seconds: float = Field(0.5, gt=0)
+
+
+class LogSettings(BaseModel):
+    """Logs are JSON lines; a terminal may ask for readable ones."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(BaseSettings):
+    """All settings of a process, from the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REVOPS_", env_nested_delimiter="__", extra="ignore", frozen=True
+    )
+
+    database: DatabaseSettings
+    kafka: KafkaSettings
+    connect: ConnectSettings = ConnectSettings(url="")
+    clock: ClockSettings = ClockSettings(as_of=None)
+    config: ConfigSettings = Field(default_factory=ConfigSettings)
+    encoder: EncoderSettings = Field(default_factory=EncoderSettings)  # type: ignore[arg-type]
+    index: IndexSettings = Field(default_factory=IndexSettings)  # type: ignore[arg-type]
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)  # type: ignore[arg-type]
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def load(cls) -> Settings:
+        """The settings of this process. Raises SettingsMissing, which names every problem."""
+        try:
+            return cls()  # type: ignore[call-arg]
+        except ValidationError as problem:
+            raise SettingsMissing(problem) from problem
+
+
+class SettingsMissing(RuntimeError):  # noqa: N818 - it tells the operator what to set
+    """Names every variable that is missing or wrong."""
+
+    def __init__(self, problem: ValidationError) -> None:
+        lines = [f"  {variable(error['loc'])}: {error['msg']}" for error in problem.errors()]
+        super().__init__("Set these environment variables (see .env.example):\n" + "\n".join(lines))
+
+
+def variable(location: tuple[int | str, ...]) -> str:
+    """The environment variable of a setting's location."""
+    return "REVOPS_" + "__".join(str(part).upper() for part in location)
