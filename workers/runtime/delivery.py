@@ -112,7 +112,14 @@ class Delivery:
         return result
 
     async def _set_aside(self, item: DirtyItem, problem: Exception) -> None:
-        record = Incoming("ops.dirty", 0, 0, item.id.encode(), item.kind.encode())
+        record = Incoming(
+            "ops.dirty",
+            0,
+            0,
+            item.id.encode(),
+            item.kind.encode(),
+            (("tenant", item.tenant.encode()),),
+        )
         letter = dead_letter(
             self._processor.worker, record, _rejection(problem), self._clock.wall().isoformat()
         )

@@ -32,3 +32,13 @@ create table ops.timers (
   primary key (tenant, timer_id)
 );
 create index timers_due on ops.timers (due_at);
+
+-- Which dead letters were put back; the letters themselves stay in their topics.
+create table ops.dead_letter_replays (
+  worker text not null,
+  partition int not null,
+  "offset" bigint not null,
+  replayed_at timestamptz not null,
+  actor text not null,
+  primary key (worker, partition, "offset")
+);
