@@ -132,10 +132,23 @@ class SettingsMissing(RuntimeError):  # noqa: N818 - it tells the operator what 
     """Names every variable that is missing or wrong."""
 
     def __init__(self, problem: ValidationError) -> None:
-        lines = [f"  {variable(error['loc'])}: {error['msg']}" for error in problem.errors()]
+        lines = [
+            f"  {name}: {error['msg']}"
+            for error in problem.errors()
+            for name in _variables(error["loc"], missing=error["type"] == "missing")
+        ]
         super().__init__("Set these environment variables (see .env.example):\n" + "\n".join(lines))
 
 
 def variable(location: tuple[int | str, ...]) -> str:
     """The environment variable of a setting's location."""
     return "REVOPS_" + "__".join(str(part).upper() for part in location)
+
+
+def _variables(location: tuple[int | str, ...], *, missing: bool) -> list[str]:
+    """The variables behind a problem; of a group that is missing whole, its required ones."""
+    group = Settings.model_fields[str(location[0])].annotation
+    if missing and len(location) == 1 and isinstance(group, type) and issubclass(group, BaseModel):
+        required = [name for name, field in group.model_fields.items() if field.is_required()]
+        return [variable((location[0], name)) for name in required]
+    return [variable(location)]

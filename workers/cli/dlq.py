@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -104,7 +104,7 @@ def _workers(worker: str | None) -> tuple[str, ...]:
     return (worker,)
 
 
-def _row(one: DeadLetter) -> dict[str, object]:
+def _row(one: DeadLetter) -> dict[str, Any]:
     names = ("at", "topic", "partition", "offset", "reason", "field", "detail", "attempts")
     return {"id": one.identity, "replayed": one.replayed} | {
         name: one.about(name) for name in names
