@@ -1,0 +1,1 @@
+"""Vector indexes: versioned points, filtered neighbours."""
