@@ -1,0 +1,226 @@
+"""The evidence that two records speak of one company: name, web domain, place, phone, vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import JaroWinkler
+
+from streams.match.comparison import Comparison, Profile, Values, flags
+from streams.match.pairs import MISSING, Floats, PairTable
+from streams.match.prepared import PreparedRecord
+from streams.normalise.countries import COUNTRY_WORDS
+
+
+def _name_columns(*columns: str) -> Callable[[PairTable], Sequence[Floats]]:
+    def measure(table: PairTable) -> Sequence[Floats]:
+        return [table.name_evidence[column] for column in columns]
+
+    return measure
+
+
+def _names(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return left.record.name, right.record.name
+
+
+def _name(name: str, title: str, *columns: str) -> Comparison:
+    return Comparison(name, title, columns, _name_columns(*columns), _names)
+
+
+def _domain(table: PairTable) -> Sequence[Floats]:
+    shared, left, right = table.shared(lambda record: record.domains)
+    sharing = _names_sharing(table)
+    both = (left > 0) & (right > 0)
+    equal = shared > 0
+    agrees = np.maximum(table.name_evidence["jaro_winkler"], table.name_evidence["shared_most"])
+    same_label = (table.shared(lambda record: record.labels)[0] > 0) & ~equal
+    return [
+        flags(equal) / sharing,
+        flags(equal) * np.minimum(agrees, 1.0),
+        flags(equal & (sharing > 1)),
+        flags(same_label),
+        flags(both & ~equal & ~same_label),
+    ]
+
+
+def _names_sharing(table: PairTable) -> Floats:
+    """How many companies use the best domain of each pair (the most trusted of either side)."""
+    sharing = table.statistics.names_sharing
+    left, right = table.numbers(
+        lambda record: float(min((sharing(domain) for domain in record.domains), default=1))
+    )
+    return np.maximum(np.maximum(left, right), 1.0)
+
+
+def _domains(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return ", ".join(left.domains) or None, ", ".join(right.domains) or None
+
+
+def _label(table: PairTable) -> Sequence[Floats]:
+    """Each name against the other's domain label; only where the domains do not settle it."""
+    shared = table.shared(lambda record: record.domains)[0]
+    open_question = shared == 0
+    best = np.zeros(len(table))
+    seen = np.zeros(len(table), dtype=bool)
+    equal = np.zeros(len(table), dtype=bool)
+    for named, labelled, own, other in (
+        (table.left, table.right, table.left_index, table.right_index),
+        (table.right, table.left, table.right_index, table.left_index),
+    ):
+        comparable = _has(named, "names")[own] & _has(labelled, "labels")[other]
+        rows = np.flatnonzero(open_question & comparable)
+        names = [named[index].names[0].compact[:64] for index in own[rows]]
+        labels = [labelled[index].labels[0] for index in other[rows]]
+        alike = process.cpdist(names, labels, scorer=JaroWinkler.similarity, workers=-1)
+        best[rows] = np.maximum(best[rows], alike.astype(np.float64))
+        equal[rows] |= _label_is_name(named, labelled, own[rows], other[rows])
+        seen[rows] = True
+    near = np.maximum(best - 0.6, 0.0) / 0.4
+    return [flags(equal), near * seen, flags(seen & ~equal & (best < 0.7))]
+
+
+def _has(records: Sequence[PreparedRecord], field: str) -> np.ndarray:
+    return np.array([bool(getattr(record, field)) for record in records], dtype=bool)
+
+
+def _label_is_name(
+    named: Sequence[PreparedRecord],
+    labelled: Sequence[PreparedRecord],
+    own: np.ndarray,
+    other: np.ndarray,
+) -> np.ndarray:
+    """Whether a domain label is the whole name, its first word(s) or its initials."""
+    result = np.zeros(len(own), dtype=bool)
+    for row, (mine, its) in enumerate(zip(own.tolist(), other.tolist(), strict=True)):
+        labels = labelled[its].labels
+        result[row] = any(label in named[mine].labels_of_name for label in labels)
+    return result
+
+
+def _labels(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return (
+        left.record.name if not left.domains else left.domains[0],
+        right.domains[0] if right.domains else right.record.name,
+    )
+
+
+def _country(table: PairTable) -> Sequence[Floats]:
+    left, right = table.codes(lambda record: record.country)
+    known = (left != MISSING) & (right != MISSING)
+    implied_left, implied_right = table.codes(
+        lambda record: record.country or record.domain_country
+    )
+    implied = (implied_left != MISSING) & (implied_right != MISSING) & ~known
+    return [
+        flags(known & (left == right)),
+        flags(known & (left != right)),
+        flags(implied & (implied_left != implied_right)),
+        _country_in_name_elsewhere(table),
+    ]
+
+
+def _country_in_name_elsewhere(table: PairTable) -> Floats:
+    """1 where one record's name says a country and the other record is in another."""
+
+    def said(record: PreparedRecord) -> str | None:
+        words = (word for name in record.names[:1] for word in name.words)
+        return next((COUNTRY_WORDS[word] for word in words if word in COUNTRY_WORDS), None)
+
+    def where(record: PreparedRecord) -> str | None:
+        return record.country
+
+    result = np.zeros(len(table), dtype=bool)
+    said_left, where_right = table.crossed_codes(said, where)
+    result |= (said_left != MISSING) & (where_right != MISSING) & (said_left != where_right)
+    where_left, said_right = table.crossed_codes(where, said)
+    result |= (where_left != MISSING) & (said_right != MISSING) & (where_left != said_right)
+    return flags(result)
+
+
+def _countries(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return left.record.country or left.domain_country, right.record.country or right.domain_country
+
+
+def _city(table: PairTable) -> Sequence[Floats]:
+    left, right = table.codes(lambda record: record.city)
+    known = (left != MISSING) & (right != MISSING)
+    return [flags(known & (left == right)), flags(known & (left != right))]
+
+
+def _cities(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return left.record.city, right.record.city
+
+
+def _phone(table: PairTable) -> Sequence[Floats]:
+    shared, left, right = table.shared(lambda record: record.record.phones)
+    return [flags(shared > 0), flags((shared == 0) & (left > 0) & (right > 0))]
+
+
+def _phones(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return ", ".join(left.record.phones) or None, ", ".join(right.record.phones) or None
+
+
+def _vectors(table: PairTable) -> Sequence[Floats]:
+    if table.semantic is None:
+        return [np.zeros(len(table))]
+    cosines = [e.identity if e and e.identity is not None else 0.0 for e in table.semantic]
+    return [np.maximum(np.array(cosines, dtype=np.float64) - 0.4, 0.0) / 0.6]
+
+
+NAME_WORDS = _name(
+    "name", "Company name", "equal", "shared_least", "shared_most", "shared_weight", "first_word"
+)
+NAME_ALONE = _name(
+    "name_alone",
+    "Words only one name has",
+    "alone_least",
+    "alone_most",
+    "single_least",
+    "single_most",
+    "country_alone",
+)
+NAME_SPELLING = _name("name_spelling", "Spelling of the names", "jaro_winkler", "letters")
+NAME_INITIALS = _name("name_initials", "One name is the other's initials", "initials")
+NAME_NUMBERS = _name("name_numbers", "Numbers in the names", "numbers_differ", "number_alone")
+LEGAL_FORM = _name("legal_form", "Legal form", "legal_same", "legal_differ")
+OTHER_NAME = _name("other_name", "Matched by an alias or former name", "other_name")
+DOMAIN = Comparison(
+    "domain",
+    "Web domain",
+    ("equal", "equal_and_named", "shared_by_many", "same_label", "differ"),
+    _domain,
+    _domains,
+)
+DOMAIN_LABEL = Comparison(
+    "domain_label", "Name against web domain", ("is_name", "near", "far"), _label, _labels
+)
+COUNTRY = Comparison(
+    "country",
+    "Country",
+    ("same", "differ", "implied_differ", "in_name_differs"),
+    _country,
+    _countries,
+)
+CITY = Comparison("city", "City", ("same", "differ"), _city, _cities)
+PHONE = Comparison("phone", "Phone", ("same", "differ"), _phone, _phones)
+SEMANTIC = Comparison("semantic", "Meaning of the names (vectors)", ("identity",), _vectors, _names)
+
+COMPANY = Profile(
+    "company",
+    (
+        NAME_WORDS,
+        NAME_ALONE,
+        NAME_SPELLING,
+        NAME_INITIALS,
+        NAME_NUMBERS,
+        LEGAL_FORM,
+        OTHER_NAME,
+        DOMAIN,
+        DOMAIN_LABEL,
+        COUNTRY,
+        CITY,
+        PHONE,
+    ),
+)

@@ -1,0 +1,74 @@
+"""What a comparison is: named features of a pair, and the two values it looked at.
+
+Comparisons compose: a profile is a tuple of them, the model holds one weight per feature, and a
+comparison's share of a score is the sum over its features of weight times evidence. Every feature
+is 0 where nothing can be said, and symmetric in the two records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.match.pairs import Floats, PairTable
+from streams.match.prepared import PreparedRecord
+
+Values = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One kind of evidence about a pair of records.
+
+    `name` identifies it in models and events and `title` names it for a reader. `features` are
+    the columns that `measure` returns, one row per pair, each within [-1, 1]. `show` gives the
+    two values compared, as text.
+    """
+
+    name: str
+    title: str
+    features: tuple[str, ...]
+    measure: Callable[[PairTable], Sequence[Floats]]
+    show: Callable[[PreparedRecord, PreparedRecord], Values]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The features' full names, as models have them: "name.equal"."""
+        return tuple(f"{self.name}.{feature}" for feature in self.features)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The comparisons that decide one kind of match, in the order they are explained."""
+
+    name: str
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All features' full names."""
+        return tuple(column for c in self.comparisons for column in c.columns)
+
+    def measure(self, table: PairTable) -> Floats:
+        """The evidence of every pair: a matrix of pairs x `columns`."""
+        columns = [
+            column
+            for comparison in self.comparisons
+            for column in _checked(comparison, comparison.measure(table))
+        ]
+        if not columns:
+            return np.zeros((len(table), 0))
+        return np.stack(columns, axis=1)
+
+
+def _checked(comparison: Comparison, columns: Sequence[Floats]) -> Sequence[Floats]:
+    if len(columns) != len(comparison.features):
+        raise ValueError(f"comparison {comparison.name!r}: {len(columns)} columns measured")
+    return columns
+
+
+def flags(condition: np.ndarray) -> Floats:
+    """A condition as evidence: 1.0 where it holds."""
+    return condition.astype(np.float64)

@@ -1,0 +1,345 @@
+"""The evidence that two records speak of one deal: titles, dates, money, people, accounts, ids.
+
+Company evidence is scored apart (AM-8): the profile `DEAL` starts from the company's log-odds and
+adds what tells one deal of a company from another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from math import log
+
+import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import JaroWinkler
+from rapidfuzz.fuzz import token_sort_ratio
+
+from streams.match.comparison import Comparison, Profile, Values, flags
+from streams.match.pairs import MISSING, Floats, PairTable
+from streams.match.prepared import PreparedRecord, words_of
+
+_NUMBER = re.compile(r"\d+")
+_CONTRACT_MONTHS = (1, 6, 12, 24, 36, 48, 60)
+_DAY = 86_400.0
+
+
+def _title(table: PairTable) -> Sequence[Floats]:
+    left, right = table.codes(lambda record: record.title_compact or None)
+    known = (left != MISSING) & (right != MISSING)
+    shared, of_left, of_right = table.shared(
+        lambda record: record.own_title_words, table.statistics.text_weight
+    )
+    least = np.minimum(of_left, of_right)
+    most = np.maximum(of_left, of_right)
+    own = (of_left > 0) & (of_right > 0)
+    spelled = _title_spelling(table)
+    return [
+        flags(known & (left == right)),
+        own * shared / np.maximum(most, 1e-9),
+        own * shared / np.maximum(least, 1e-9),
+        flags(own & (shared == 0)),
+        known * np.maximum(spelled - 0.4, 0.0) / 0.6,
+        _numbers_differ(table),
+    ]
+
+
+def _title_spelling(table: PairTable) -> Floats:
+    left = [" ".join(record.own_title_words)[:200] for record in table.left]
+    right = [" ".join(record.own_title_words)[:200] for record in table.right]
+    alike = process.cpdist(
+        [left[index] for index in table.left_index],
+        [right[index] for index in table.right_index],
+        scorer=token_sort_ratio,
+        workers=-1,
+    )
+    return alike.astype(np.float64) / 100.0
+
+
+def _numbers_differ(table: PairTable) -> Floats:
+    """1 where both titles hold numbers and none is shared: phase 1 and phase 2, 2025 and 2026."""
+
+    def numbers(record: PreparedRecord) -> Sequence[str]:
+        return sorted({n.lstrip("0") or "0" for n in _NUMBER.findall(record.record.title or "")})
+
+    shared, left, right = table.shared(numbers)
+    return flags((left > 0) & (right > 0) & (shared == 0))
+
+
+def _titles(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return left.record.title, right.record.title
+
+
+def _description(table: PairTable) -> Sequence[Floats]:
+    weight = table.statistics.text_weight
+    shared, left, right = table.shared(lambda record: sorted(record.description_words), weight)
+    known = (left > 0) & (right > 0)
+    return [
+        known * shared / np.maximum(np.sqrt(left * right), 1e-9),
+        known * shared / np.maximum(np.minimum(left, right), 1e-9),
+        flags(known),
+    ]
+
+
+def _descriptions(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return (left.record.description or "")[:120] or None, (right.record.description or "")[
+        :120
+    ] or None
+
+
+def _days(moment: date | None) -> float:
+    return float(moment.toordinal()) if moment else np.nan
+
+
+def _closeness(left: Floats, right: Floats) -> Sequence[Floats]:
+    apart = np.abs(left - right)
+    known = ~np.isnan(apart)
+    apart = np.where(known, apart, 0.0)
+    return [
+        known * np.exp(-apart / 7.0),
+        known * np.exp(-apart / 60.0),
+        known * np.minimum(apart / 365.0, 1.0),
+        flags(known),
+    ]
+
+
+def _close_date(table: PairTable) -> Sequence[Floats]:
+    return _closeness(*table.numbers(lambda record: _days(record.record.close_date)))
+
+
+def _close_dates(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return _iso(left.record.close_date), _iso(right.record.close_date)
+
+
+def _created(table: PairTable) -> Sequence[Floats]:
+    def created(record: PreparedRecord) -> float:
+        moment = record.record.created_at
+        return moment.timestamp() / _DAY if moment else np.nan
+
+    return _closeness(*table.numbers(created))
+
+
+def _created_dates(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return _iso(left.record.created_at), _iso(right.record.created_at)
+
+
+def _iso(moment: date | None) -> str | None:
+    return moment.isoformat()[:10] if moment else None
+
+
+def _amount(table: PairTable) -> Sequence[Floats]:
+    """How near the amounts are once both are per month, over the usual contract lengths."""
+    left, right = table.numbers(lambda record: _log_amount(record.record.amount))
+    left_months, right_months = table.numbers(_months_of_amount)
+    same_money = _same_currency(table)
+    known = ~np.isnan(left) & ~np.isnan(right) & same_money
+    raw = np.where(known, left - right, 9.0)
+    period_known = ~np.isnan(left_months) & ~np.isnan(right_months)
+    exact = np.where(
+        period_known, raw - np.log(np.nan_to_num(left_months / right_months, nan=1)), raw
+    )
+    open_length = ~period_known
+    nearest = np.abs(exact)
+    for months in _CONTRACT_MONTHS:
+        for sign in (1.0, -1.0):
+            shifted = np.abs(raw - sign * log(months))
+            nearest = np.where(open_length, np.minimum(nearest, shifted), nearest)
+    return [
+        flags(known & (np.abs(exact) < 0.015)),
+        known * np.exp(-np.abs(exact) / 0.25),
+        known * open_length * np.exp(-nearest / 0.05),
+        known * np.minimum(nearest, 3.0) / 3.0,
+        flags(known),
+    ]
+
+
+def _log_amount(amount: Decimal | None) -> float:
+    return log(float(amount)) if amount is not None and amount > 0 else np.nan
+
+
+def _months_of_amount(record: PreparedRecord) -> float:
+    """Months that the amount stands for; NaN for a one-off amount, whose contract is unknown."""
+    return {"monthly": 1.0, "yearly": 12.0}.get(record.record.amount_period or "", np.nan)
+
+
+def _same_currency(table: PairTable) -> np.ndarray:
+    left, right = table.codes(lambda record: record.record.currency)
+    return (left == right) | (left == MISSING) | (right == MISSING)
+
+
+def _amounts(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return _money(left), _money(right)
+
+
+def _money(record: PreparedRecord) -> str | None:
+    deal = record.record
+    if deal.amount is None:
+        return None
+    return " ".join(filter(None, (f"{deal.amount:,}", deal.currency, deal.amount_period)))
+
+
+def _words(texts: Sequence[str]) -> Sequence[str]:
+    return sorted({word for text in texts for word in words_of(text)})
+
+
+def _products(table: PairTable) -> Sequence[Floats]:
+    shared, left, right = table.shared(
+        lambda record: _words(record.record.products), table.statistics.text_weight
+    )
+    known = (left > 0) & (right > 0)
+    return [
+        known * shared / np.maximum(np.minimum(left, right), 1e-9),
+        flags(known & (shared == 0)),
+    ]
+
+
+def _product_names(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return "; ".join(left.record.products) or None, "; ".join(right.record.products) or None
+
+
+def _contacts(table: PairTable) -> Sequence[Floats]:
+    emails = table.shared(lambda record: record.record.contact_emails)
+    people = table.shared(
+        lambda record: [" ".join(sorted(words_of(n))) for n in record.record.contacts]
+    )
+    mail_known = (emails[1] > 0) & (emails[2] > 0)
+    known = (people[1] > 0) & (people[2] > 0)
+    return [
+        flags(emails[0] > 0),
+        flags(mail_known & (emails[0] == 0)),
+        flags(people[0] > 0),
+        flags(known & (people[0] == 0)),
+    ]
+
+
+def _contact_names(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return (
+        "; ".join((*left.record.contacts, *left.record.contact_emails)) or None,
+        "; ".join((*right.record.contacts, *right.record.contact_emails)) or None,
+    )
+
+
+def _owner(table: PairTable) -> Sequence[Floats]:
+    left = [_person(record) for record in table.left]
+    right = [_person(record) for record in table.right]
+    lefts = [left[index] for index in table.left_index]
+    rights = [right[index] for index in table.right_index]
+    known = np.array([bool(a and b) for a, b in zip(lefts, rights, strict=True)], dtype=bool)
+    alike = process.cpdist(lefts, rights, scorer=JaroWinkler.similarity, workers=-1)
+    same = known & (alike.astype(np.float64) > 0.92)
+    return [flags(same), flags(known & ~same)]
+
+
+def _person(record: PreparedRecord) -> str:
+    text = (record.record.owner or "").split("@")[0].replace(".", " ").replace("_", " ")
+    return " ".join(sorted(words_of(text)))
+
+
+def _owners(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return left.record.owner, right.record.owner
+
+
+def _accounts(table: PairTable) -> Sequence[Floats]:
+    shared, left, right = table.shared(
+        lambda record: [account.lstrip("0") for account in record.record.account_ids]
+    )
+    return [flags(shared > 0), flags((shared == 0) & (left > 0) & (right > 0))]
+
+
+def _account_ids(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return "; ".join(left.record.account_ids) or None, "; ".join(right.record.account_ids) or None
+
+
+def _hints(table: PairTable) -> Sequence[Floats]:
+    """Ids that one record holds of the other: hints, never keys (AM-8)."""
+    named_by_right, _ = table.crossed_shared(_own_id, _hint_ids)
+    named_by_left, _ = table.crossed_shared(_hint_ids, _own_id)
+    common, of_left, of_right = table.shared(_hint_ids)
+    named = (named_by_right > 0) | (named_by_left > 0)
+    return [
+        flags(named),
+        flags(~named & (common > 0)),
+        flags(~named & ((of_left > 0) | (of_right > 0))),
+    ]
+
+
+def _own_id(record: PreparedRecord) -> Sequence[str]:
+    return [record.record.id.casefold()]
+
+
+def _hint_ids(record: PreparedRecord) -> Sequence[str]:
+    return [hint.casefold() for hint in record.record.external_ids]
+
+
+def _ids(left: PreparedRecord, right: PreparedRecord) -> Values:
+    def text(record: PreparedRecord) -> str:
+        hints = "; ".join(record.record.external_ids)
+        return f"{record.record.id} (names {hints})" if hints else record.record.id
+
+    return text(left), text(right)
+
+
+def _context(table: PairTable) -> Sequence[Floats]:
+    if table.semantic is None:
+        return [np.zeros(len(table))]
+    cosines = [e.context if e and e.context is not None else 0.0 for e in table.semantic]
+    return [np.maximum(np.array(cosines, dtype=np.float64) - 0.4, 0.0) / 0.6]
+
+
+_CLOSENESS = ("within_a_week", "within_two_months", "apart", "known")
+
+DEAL = Profile(
+    "deal",
+    (
+        Comparison(
+            "title",
+            "Title",
+            (
+                "equal",
+                "shared_least",
+                "shared_most",
+                "nothing_shared",
+                "spelling",
+                "numbers_differ",
+            ),
+            _title,
+            _titles,
+        ),
+        Comparison(
+            "description",
+            "Description",
+            ("shared", "contained", "known"),
+            _description,
+            _descriptions,
+        ),
+        Comparison("close_date", "Close date", _CLOSENESS, _close_date, _close_dates),
+        Comparison("created", "Created", _CLOSENESS, _created, _created_dates),
+        Comparison(
+            "amount",
+            "Amount",
+            ("equal", "near", "near_by_contract_length", "apart", "known"),
+            _amount,
+            _amounts,
+        ),
+        Comparison("products", "Products", ("shared", "differ"), _products, _product_names),
+        Comparison(
+            "contacts",
+            "Contacts",
+            ("email_same", "email_differ", "name_same", "name_differ"),
+            _contacts,
+            _contact_names,
+        ),
+        Comparison("owner", "Owner", ("same", "differ"), _owner, _owners),
+        Comparison("accounts", "Accounts", ("shared", "differ"), _accounts, _account_ids),
+        Comparison(
+            "identifiers",
+            "Identifiers",
+            ("names_the_other", "share_a_hint", "names_another"),
+            _hints,
+            _ids,
+        ),
+    ),
+)
+CONTEXT = Comparison("context", "Meaning of the texts (vectors)", ("cosine",), _context, _titles)

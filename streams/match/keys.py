@@ -1,0 +1,152 @@
+"""Equality keys of a record: two records are worth comparing when they share one (MATCH-3).
+
+Every key is a pure function of its record, so that the same pairs meet whether records arrive one
+by one or all at once. Abbreviated, misspelt and transliterated names meet through prefix pairs,
+consonant skeletons and initials; websites meet names through the domain's label.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import combinations
+from typing import NamedTuple
+
+from streams.match.prepared import PreparedRecord
+from streams.match.records import MatchRecord
+from streams.normalise.company_names import CompanyName, is_descriptor
+from streams.normalise.name_words import STOP_WORDS
+
+#: Kinds of keys, the surest first: the order in which a bounded look-up spends its budget.
+KINDS = (
+    "identifier",
+    "account",
+    "contact",
+    "domain",
+    "phone",
+    "compact",
+    "title",
+    "skeleton",
+    "initials",
+    "pair",
+    "start",
+    "word",
+    "place",
+    "script",
+)
+_WORDS_PAIRED = 6
+_WORDS_KEYED = 8
+_VOWELS = re.compile("[aeiouyhw]")
+_DOUBLES = re.compile(r"(.)\1+")
+_SCRIPT_PLACES = {"CN": "han", "TW": "han", "HK": "han", "JP": "kana", "KR": "hangul"}
+
+
+class MatchKey(NamedTuple):
+    """One equality key: a kind of `KINDS` and the value that two records must share."""
+
+    kind: str
+    value: str
+
+
+def consonant_skeleton(text: str) -> str:
+    """The first letter and the consonants after it, doubles made one: vowels vary most when
+    names are transliterated or misspelt."""
+    if not text:
+        return text
+    return _DOUBLES.sub(r"\1", text[0] + _VOWELS.sub("", text[1:]))
+
+
+def match_keys(record: MatchRecord | PreparedRecord) -> tuple[MatchKey, ...]:
+    """All keys of a record, without duplicates, the surest kinds first."""
+    prepared = record if isinstance(record, PreparedRecord) else PreparedRecord.from_record(record)
+    found = dict.fromkeys(
+        [*_identity_keys(prepared), *_name_keys(prepared), *_domain_keys(prepared)]
+    )
+    return tuple(sorted(found, key=lambda key: (_KIND_RANK[key.kind], key.value)))
+
+
+_KIND_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
+
+
+def _identity_keys(prepared: PreparedRecord) -> Iterator[MatchKey]:
+    record = prepared.record
+    for value in (record.id, *record.external_ids):
+        if len(value) <= 64:
+            yield MatchKey("identifier", value.casefold())
+    for account in record.account_ids:
+        yield MatchKey("account", account.lstrip("0")[:64])
+    for email in record.contact_emails:
+        yield MatchKey("contact", email[:128])
+    for phone in record.phones:
+        yield MatchKey("phone", phone)
+    if prepared.title_compact:
+        yield MatchKey("title", prepared.title_compact[:64])
+
+
+def _domain_keys(prepared: PreparedRecord) -> Iterator[MatchKey]:
+    for domain in prepared.domains:
+        yield MatchKey("domain", domain)
+    for label in prepared.labels:
+        yield MatchKey("compact", label)
+        if len(label) <= 6:
+            yield MatchKey("initials", label)
+        skeleton = consonant_skeleton(label)[:7]
+        if len(skeleton) >= 4:
+            yield MatchKey("skeleton", skeleton)
+        if len(label) >= 4:
+            yield MatchKey("start", label[:5])
+    script = prepared.script or _SCRIPT_PLACES.get(
+        prepared.country or prepared.domain_country or ""
+    )
+    if script:
+        yield MatchKey("script", script)
+
+
+def _name_keys(prepared: PreparedRecord) -> Iterator[MatchKey]:
+    for name in prepared.names:
+        yield from _keys_of_name(name)
+    if prepared.names:
+        compact = prepared.names[0].compact
+        for place in (prepared.city, prepared.country):
+            if place:
+                yield MatchKey("place", f"{compact[:48]}@{place}")
+
+
+@lru_cache(maxsize=131_072)
+def _keys_of_name(name: CompanyName) -> tuple[MatchKey, ...]:
+    words = [word for word in name.words if word not in STOP_WORDS] or list(name.words)
+    if not words:
+        return ()
+    return tuple(
+        [
+            *_whole_name_keys(name, words),
+            *(MatchKey("word", word[:48]) for word in words[:_WORDS_KEYED] if len(word) >= 3),
+            *_pair_keys(words[:_WORDS_PAIRED]),
+        ]
+    )
+
+
+def _whole_name_keys(name: CompanyName, words: list[str]) -> Iterable[MatchKey]:
+    keys = [MatchKey("compact", name.compact[:64])]
+    core = list(words)
+    while len(core) > 1 and is_descriptor(core[-1]):
+        core.pop()
+        keys.append(MatchKey("compact", "".join(core)[:64]))
+    skeleton = consonant_skeleton("".join(core))[:7]
+    if len(skeleton) >= 4:
+        keys.append(MatchKey("skeleton", skeleton))
+    if len(words[0]) >= 4:
+        keys.append(MatchKey("start", words[0][:5]))
+    if len(words) >= 2:
+        keys.append(MatchKey("initials", "".join(word[0] for word in words[:6])))
+    elif len(words[0]) <= 6:
+        keys.append(MatchKey("initials", words[0]))
+    if len(words) >= 3:
+        keys.append(MatchKey("pair", " ".join(sorted(word[:4] for word in words[:3]))))
+    return keys
+
+
+def _pair_keys(words: list[str]) -> Iterable[MatchKey]:
+    starts = [word[:3] for word in words]
+    return (MatchKey("pair", " ".join(sorted(pair))) for pair in combinations(starts, 2))

@@ -1,0 +1,272 @@
+"""Pairs of prepared records laid out as arrays, so that thousands are compared in one go.
+
+A `PairTable` holds the records of both sides once and the pairs as two index arrays. Words and
+names become small integers; `names` is the table of all combinations of the two records' names,
+from which the best per pair is chosen. One pair or a million go through the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.match.prepared import PreparedRecord
+from streams.match.records import SemanticEvidence
+from streams.match.statistics import CorpusStatistics
+from streams.normalise.company_names import CompanyName
+
+if TYPE_CHECKING:
+    from streams.match.name_evidence import NameEvidence
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Value = TypeVar("Value", bound=Hashable)
+
+MISSING = -1
+_NAMES_COMPARED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Lists of different lengths in one array: list i is `values[starts[i] : starts[i + 1]]`."""
+
+    starts: Integers
+    values: Integers
+
+    @property
+    def lengths(self) -> Integers:
+        """The length of every list."""
+        return np.diff(self.starts)
+
+    @classmethod
+    def of(cls, lists: Sequence[Sequence[int]]) -> Ragged:
+        """The lists laid end to end."""
+        starts = np.zeros(len(lists) + 1, dtype=np.int64)
+        np.cumsum([len(entries) for entries in lists], out=starts[1:])
+        flat = [value for entries in lists for value in entries]
+        return cls(starts, np.array(flat, dtype=np.int64))
+
+    def positions(self, rows: Integers) -> tuple[Integers, Integers]:
+        """(which of `rows`, position in `values`) of every entry of the lists `rows`."""
+        lengths = self.lengths[rows]
+        owner = np.repeat(np.arange(len(rows)), lengths)
+        before = np.cumsum(lengths) - lengths
+        within = np.arange(len(owner)) - np.repeat(before, lengths)
+        return owner, np.repeat(self.starts[rows], lengths) + within
+
+
+class Interner:
+    """Gives every distinct value a small integer, in order of appearance."""
+
+    def __init__(self) -> None:
+        self.index: dict[Any, int] = {}
+
+    def __call__(self, value: Hashable) -> int:
+        return self.index.setdefault(value, len(self.index))
+
+    def optional(self, value: Hashable | None) -> int:
+        """The integer of a value, or `MISSING` for None."""
+        return MISSING if value is None else self(value)
+
+
+class PairTable:
+    """Pairs to compare: record lists of both sides, index arrays, statistics, vectors' evidence.
+
+    `left_index[i]`, `right_index[i]` are the records of pair i. `semantic[i]` is the evidence of
+    the encoder for pair i or None.
+    """
+
+    def __init__(
+        self,
+        left: Sequence[PreparedRecord],
+        right: Sequence[PreparedRecord],
+        left_index: Integers,
+        right_index: Integers,
+        statistics: CorpusStatistics,
+        semantic: Sequence[SemanticEvidence | None] | None = None,
+    ) -> None:
+        self.left = left
+        self.right = right
+        self.left_index = np.asarray(left_index, dtype=np.int64)
+        self.right_index = np.asarray(right_index, dtype=np.int64)
+        self.statistics = statistics
+        self.semantic = semantic
+
+    def __len__(self) -> int:
+        return len(self.left_index)
+
+    def records(self, row: int) -> tuple[PreparedRecord, PreparedRecord]:
+        """The two records of pair `row`."""
+        return self.left[self.left_index[row]], self.right[self.right_index[row]]
+
+    def codes(
+        self, value: Callable[[PreparedRecord], Hashable | None]
+    ) -> tuple[Integers, Integers]:
+        """Per pair an integer for each side's value: equal values, equal integers; None is -1."""
+        return self.crossed_codes(value, value)
+
+    def crossed_codes(
+        self,
+        left_value: Callable[[PreparedRecord], Hashable | None],
+        right_value: Callable[[PreparedRecord], Hashable | None],
+    ) -> tuple[Integers, Integers]:
+        """As `codes`, with another value for each side."""
+        intern = Interner()
+        left = [intern.optional(left_value(record)) for record in self.left]
+        right = [intern.optional(right_value(record)) for record in self.right]
+        return (
+            np.array(left, dtype=np.int64)[self.left_index],
+            np.array(right, dtype=np.int64)[self.right_index],
+        )
+
+    def numbers(self, value: Callable[[PreparedRecord], float]) -> tuple[Floats, Floats]:
+        """Per pair a number of each side's record."""
+        left = np.array([value(record) for record in self.left], dtype=np.float64)
+        right = np.array([value(record) for record in self.right], dtype=np.float64)
+        return left[self.left_index], right[self.right_index]
+
+    def shared(
+        self,
+        values: Callable[[PreparedRecord], Sequence[Hashable]],
+        weight: Callable[[Any], float] = lambda _: 1.0,
+    ) -> tuple[Floats, Floats, Floats]:
+        """Per pair the summed weight of the values both hold, of the left's and of the right's."""
+        return self._shared(values, values, weight)
+
+    def crossed_shared(
+        self,
+        left_values: Callable[[PreparedRecord], Sequence[Hashable]],
+        right_values: Callable[[PreparedRecord], Sequence[Hashable]],
+    ) -> tuple[Floats, Floats]:
+        """Per pair how many of the left's values are among the right's, and how many it holds."""
+        both, left, _ = self._shared(left_values, right_values, lambda _: 1.0)
+        return both, left
+
+    def _shared(
+        self,
+        left_values: Callable[[PreparedRecord], Sequence[Hashable]],
+        right_values: Callable[[PreparedRecord], Sequence[Hashable]],
+        weight: Callable[[Any], float],
+    ) -> tuple[Floats, Floats, Floats]:
+        intern = Interner()
+        left = Ragged.of([[intern(v) for v in left_values(record)] for record in self.left])
+        right = Ragged.of([[intern(v) for v in right_values(record)] for record in self.right])
+        weights = np.array([weight(value) for value in intern.index], dtype=np.float64)
+        rows, position, _ = matching_positions(
+            left, self.left_index, right, self.right_index, len(weights)
+        )
+        count = len(self)
+        left_owner, left_place = left.positions(self.left_index)
+        right_owner, right_place = right.positions(self.right_index)
+        of_left, of_right = weights[left.values[left_place]], weights[right.values[right_place]]
+        return (
+            np.bincount(rows, of_left[position], count),
+            np.bincount(left_owner, of_left, count),
+            np.bincount(right_owner, of_right, count),
+        )
+
+    @cached_property
+    def name_evidence(self) -> NameEvidence:
+        """What the names say about every pair."""
+        from streams.match.name_evidence import compare_names
+
+        return compare_names(self)
+
+    @cached_property
+    def names(self) -> NameTable:
+        """All combinations of the two records' names, compared word by word."""
+        return NameTable(self)
+
+
+def matching_positions(
+    left: Ragged, left_rows: Integers, right: Ragged, right_rows: Integers, distinct: int
+) -> tuple[Integers, Integers, Integers]:
+    """Where row by row two lists hold the same value: (row, left position, right position).
+
+    Positions count along the rows' entries as `Ragged.positions` lays them out. A list holds each
+    value once, or only one of its places is found.
+    """
+    left_owner, left_place = left.positions(left_rows)
+    right_owner, right_place = right.positions(right_rows)
+    width = max(distinct, 1)
+    left_codes = left_owner * width + left.values[left_place]
+    right_codes = right_owner * width + right.values[right_place]
+    _, left_hit, right_hit = np.intersect1d(left_codes, right_codes, return_indices=True)
+    return left_owner[left_hit], left_hit.astype(np.int64), right_hit.astype(np.int64)
+
+
+class Vocabulary:
+    """Words as integers with their weights."""
+
+    def __init__(self, statistics: CorpusStatistics) -> None:
+        self._intern = Interner()
+        self._statistics = statistics
+
+    def __call__(self, word: str) -> int:
+        return self._intern(word)
+
+    def __len__(self) -> int:
+        return len(self._intern.index)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words by integer (complete once all names are interned)."""
+        return list(self._intern.index)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """Each word's weight, from 0 to 1."""
+        weight = self._statistics.word_weight
+        return np.array([weight(word) for word in self.words], dtype=np.float64)
+
+
+class NameTable:
+    """The combinations of names of every pair: `pair[i]`, `left_name[i]`, `right_name[i]`."""
+
+    def __init__(self, table: PairTable) -> None:
+        self.vocabulary = Vocabulary(table.statistics)
+        self._intern = Interner()
+        left = self._lists(table.left)
+        right = self._lists(table.right)
+        self.names: list[CompanyName] = list(self._intern.index)
+        self.words = Ragged.of([[self.vocabulary(w) for w in n.words] for n in self.names])
+        self.joins = Ragged.of([self._joined(name) for name in self.names])
+        lengths = left.lengths[table.left_index] * right.lengths[table.right_index]
+        self.pair = np.repeat(np.arange(len(table)), lengths)
+        within = np.arange(len(self.pair)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        width = right.lengths[table.right_index][self.pair]
+        row_left, row_right = table.left_index[self.pair], table.right_index[self.pair]
+        self.left_name = left.values[left.starts[row_left] + within // np.maximum(width, 1)]
+        self.right_name = right.values[right.starts[row_right] + within % np.maximum(width, 1)]
+        self.left_rank = within // np.maximum(width, 1)
+        self.right_rank = within % np.maximum(width, 1)
+
+    def __len__(self) -> int:
+        return len(self.pair)
+
+    def _lists(self, records: Sequence[PreparedRecord]) -> Ragged:
+        return Ragged.of(
+            [[self._intern(name) for name in r.names[:_NAMES_COMPARED]] for r in records]
+        )
+
+    def _joined(self, name: CompanyName) -> list[int]:
+        """Neighbouring words as one: "wind river" also stands for "windriver"."""
+        pairs = zip(name.words, name.words[1:], strict=False)
+        return [self.vocabulary(first + second) for first, second in pairs]
+
+    def codes(self, value: Callable[[CompanyName], Hashable | None]) -> tuple[Integers, Integers]:
+        """Per combination an integer for each name's value; None is -1."""
+        intern = Interner()
+        values = np.array([intern.optional(value(name)) for name in self.names], dtype=np.int64)
+        return values[self.left_name], values[self.right_name]
+
+    def texts(self, value: Callable[[CompanyName], str]) -> tuple[list[str], list[str]]:
+        """Per combination the text of each name."""
+        values = [value(name) for name in self.names]
+        return [values[i] for i in self.left_name], [values[i] for i in self.right_name]

@@ -1,0 +1,283 @@
+"""From records to scored pairs: evidence, log-odds, probability, shares.
+
+`score_candidates` scores one record against its candidates (streaming); `Scorer` holds the model
+and scores any table of pairs (files, training). Both run the same comparisons over the same
+arrays, and a pair's score depends on the two records, the statistics and the weights alone;
+`settle_rivals` then sets every pair among the others of its two records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.match.company_comparisons import COMPANY, SEMANTIC
+from streams.match.comparison import Comparison, Profile
+from streams.match.deal_comparisons import CONTEXT, DEAL
+from streams.match.literal import LiteralPolicy, literal_evidence
+from streams.match.model import MatcherModel, probability
+from streams.match.pairs import Floats, Integers, PairTable
+from streams.match.prepared import PreparedRecord
+from streams.match.records import MatchRecord, SemanticEvidence
+from streams.match.rivals import COLUMNS as RIVAL_COLUMNS
+from streams.match.rivals import rivalry
+from streams.match.scored_pair import ComparisonResult, Rival, ScoredPair
+from streams.match.statistics import CorpusStatistics
+
+COMPANY_LOG_ODDS = "company.log_odds"
+_COMPANY_SCALE = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The evidence and log-odds of every pair of a table, before rivals.
+
+    `log_odds` is the profile's: the company's for the profile "company", the deal's for "deal".
+    """
+
+    company_matrix: Floats
+    company_log_odds: Floats
+    deal_matrix: Floats | None
+    log_odds: Floats
+
+
+class Scorer:
+    """Scores tables of pairs with one model, profile and kind of vectors."""
+
+    def __init__(
+        self,
+        model: MatcherModel,
+        profile: str = "deal",
+        encoder: str | None = None,
+        literal: LiteralPolicy | None = None,
+    ) -> None:
+        self.model = model
+        self.profile = profile
+        self.literal = literal or LiteralPolicy()
+        self._company_key, self._company = model.profile("company", encoder)
+        self._final_key, self._final = model.profile(profile, encoder)
+        self.company = with_vectors(COMPANY, SEMANTIC, self._company_key)
+        self.deal = with_vectors(DEAL, CONTEXT, self._final_key) if profile == "deal" else None
+
+    def score(self, table: PairTable) -> Scores:
+        """Evidence and log-odds of every pair."""
+        company_matrix = self.company.measure(table)
+        company = self._company.evidence.log_odds(company_matrix, self.company.columns)
+        if self.deal is None:
+            return Scores(company_matrix, company, None, company)
+        deal_matrix = deal_evidence(self.deal, table, company)
+        deal = self._final.evidence.log_odds(deal_matrix, deal_columns(self.deal))
+        return Scores(company_matrix, company, deal_matrix, deal)
+
+    def probabilities(self, log_odds: Floats, left: Integers, right: Integers) -> Floats:
+        """Calibrated probabilities of pairs among all pairs of their records."""
+        standing = rivalry(log_odds, left, right)
+        return probability(self._final.rivals.log_odds(standing.matrix, RIVAL_COLUMNS))
+
+    def scored_pairs(
+        self, table: PairTable, rows: Iterable[int], scores: Scores
+    ) -> list[ScoredPair]:
+        """The pairs of `rows` in full, without rivals yet (see `settle_rivals`)."""
+        return [self._scored_pair(table, row, scores) for row in rows]
+
+    def _scored_pair(self, table: PairTable, row: int, scores: Scores) -> ScoredPair:
+        left, right = table.records(row)
+        semantic = table.semantic[row] if table.semantic is not None else None
+        shares, prior = self._shares(scores, row)
+        company = float(scores.company_log_odds[row])
+        log_odds = float(scores.log_odds[row])
+        return ScoredPair(
+            left_side=left.record.side,
+            left_id=left.record.id,
+            right_side=right.record.side,
+            right_id=right.record.id,
+            profile=self._final_key,
+            log_odds=log_odds,
+            prior=prior,
+            company_probability=float(probability(company)),
+            deal_probability=float(probability(log_odds)) if self.deal is not None else None,
+            probability=float(probability(log_odds)),
+            rivals_contribution=0.0,
+            comparisons=tuple(
+                _result(comparison, left, right, features, share)
+                for comparison, features, share in shares
+            ),
+            literal=literal_evidence(left, right, semantic, self.literal),
+            left_identity=left.identity,
+            right_identity=right.identity,
+            close_days_apart=_close_days_apart(left.record, right.record),
+            oldest_created=_oldest_created(left.record, right.record),
+            model_version=self.model.version,
+            weights_hash=self.model.weights_hash,
+            statistics_version=table.statistics.version,
+        )
+
+    def _shares(
+        self, scores: Scores, row: int
+    ) -> tuple[list[tuple[Comparison, dict[str, float], float]], float]:
+        """(comparison, features, share of the log-odds) of all, and the log-odds of the prior."""
+        company = self._company.evidence
+        shares = _weighted(
+            self.company, company.vector(self.company.columns), scores.company_matrix[row]
+        )
+        prior = company.intercept
+        if self.deal is None or scores.deal_matrix is None:
+            return shares, round(prior, 6)
+        final = self._final.evidence
+        columns = deal_columns(self.deal)
+        raw = company.intercept + sum(share for _, _, share in shares)
+        scale = final.weights.get(COMPANY_LOG_ODDS, 0.0) * scores.deal_matrix[row, 0]
+        factor = scale / raw if abs(raw) > 1e-9 else 0.0
+        shares = [(comparison, features, share * factor) for comparison, features, share in shares]
+        shares += _weighted(self.deal, final.vector(columns)[1:], scores.deal_matrix[row, 1:])
+        return shares, round(final.intercept + company.intercept * factor, 6)
+
+
+def with_vectors(profile: Profile, vectors: Comparison, key: str) -> Profile:
+    """The profile, with the comparison of vectors where its weights are for an encoder."""
+    if "+" not in key:
+        return profile
+    return Profile(key, (*profile.comparisons, vectors))
+
+
+def deal_columns(deal: Profile) -> tuple[str, ...]:
+    """The columns of `deal_evidence`."""
+    return (COMPANY_LOG_ODDS, *deal.columns)
+
+
+def deal_evidence(deal: Profile, table: PairTable, company_log_odds: Floats) -> Floats:
+    """The deal profile's evidence: the company's log-odds (scaled), then the deal's features."""
+    company = np.clip(company_log_odds, -_COMPANY_SCALE, _COMPANY_SCALE) / _COMPANY_SCALE
+    return np.concatenate([company[:, None], deal.measure(table)], axis=1)
+
+
+def score_candidates(
+    record: MatchRecord,
+    candidates: Sequence[MatchRecord],
+    statistics: CorpusStatistics,
+    model: MatcherModel,
+    semantic: Mapping[str, SemanticEvidence] | None = None,
+    *,
+    profile: str = "deal",
+    left_side: str | None = None,
+    literal: LiteralPolicy | None = None,
+) -> list[ScoredPair]:
+    """`record` scored against every candidate, ordered by candidate id, among each other as rivals.
+
+    `semantic` gives the vectors' evidence by candidate id. `left_side` names the side that stands
+    left in the pairs (default: the first by name). Call `settle_rivals` with all pairs of the
+    candidates to set them among the rivals that they have elsewhere.
+    """
+    if not candidates:
+        return []
+    others = sorted(candidates, key=lambda candidate: candidate.id)
+    evidence = [(semantic or {}).get(other.id) for other in others]
+    encoder = next((entry.encoder for entry in evidence if entry), None)
+    one, many = (
+        [PreparedRecord.from_record(record)],
+        [PreparedRecord.from_record(o) for o in others],
+    )
+    zero, each = np.zeros(len(many), dtype=np.int64), np.arange(len(many))
+    first = left_side or min(record.side, others[0].side)
+    if record.side == first:
+        table = PairTable(one, many, zero, each, statistics, evidence)
+    else:
+        table = PairTable(many, one, each, zero, statistics, evidence)
+    scorer = Scorer(model, profile, encoder, literal)
+    scores = scorer.score(table)
+    return settle_rivals(scorer.scored_pairs(table, range(len(table)), scores), model)
+
+
+def settle_rivals(pairs: Sequence[ScoredPair], model: MatcherModel) -> list[ScoredPair]:
+    """The pairs with probability and rivals measured among each other, ordered by ids.
+
+    Pass all live pairs of the records concerned; a pair that is ruled out (rejected, or its
+    record is taken) must be left out, it is no rival.
+    """
+    ordered = sorted(pairs, key=lambda pair: (pair.left, pair.right))
+    if not ordered:
+        return []
+    log_odds = np.array([pair.log_odds for pair in ordered], dtype=np.float64)
+    standing = rivalry(
+        log_odds,
+        _numbered(pair.left for pair in ordered),
+        _numbered(pair.right for pair in ordered),
+    )
+    final = np.zeros(len(ordered))
+    for key in {pair.profile for pair in ordered}:
+        rows = np.flatnonzero([pair.profile == key for pair in ordered])
+        weights = _profile(model, key).rivals
+        final[rows] = weights.log_odds(standing.matrix[rows], RIVAL_COLUMNS)
+    chances = probability(final)
+    return [
+        pair.with_rivals(
+            float(chances[row]),
+            round(float(final[row] - log_odds[row]), 6),
+            _rival(ordered, row, int(standing.left_rival[row]), "right"),
+            _rival(ordered, row, int(standing.right_rival[row]), "left"),
+        )
+        for row, pair in enumerate(ordered)
+    ]
+
+
+def _profile(model: MatcherModel, key: str):
+    name, _, encoder = key.partition("+")
+    return model.profile(name, encoder or None)[1]
+
+
+def _rival(pairs: Sequence[ScoredPair], row: int, rival: int, end: str) -> Rival | None:
+    if rival < 0:
+        return None
+    other = pairs[rival]
+    side, identifier = other.right if end == "right" else other.left
+    margin = round(pairs[row].log_odds - other.log_odds, 6)
+    return Rival(side, identifier, float(probability(other.log_odds)), margin)
+
+
+def _numbered(places: Iterable[tuple[str, str]]) -> Integers:
+    index: dict[tuple[str, str], int] = {}
+    return np.array([index.setdefault(place, len(index)) for place in places], dtype=np.int64)
+
+
+def _weighted(
+    profile: Profile, weights: Floats, evidence: Floats
+) -> list[tuple[Comparison, dict[str, float], float]]:
+    results: list[tuple[Comparison, dict[str, float], float]] = []
+    at = 0
+    for comparison in profile.comparisons:
+        end = at + len(comparison.features)
+        features = dict(zip(comparison.features, evidence[at:end].tolist(), strict=True))
+        results.append((comparison, features, float(evidence[at:end] @ weights[at:end])))
+        at = end
+    return results
+
+
+def _result(
+    comparison: Comparison,
+    left: PreparedRecord,
+    right: PreparedRecord,
+    features: dict[str, float],
+    share: float,
+) -> ComparisonResult:
+    left_value, right_value = comparison.show(left, right)
+    return ComparisonResult(
+        comparison.name,
+        comparison.title,
+        left_value,
+        right_value,
+        {name: round(value, 6) for name, value in features.items() if value},
+        round(share, 6),
+    )
+
+
+def _close_days_apart(left: MatchRecord, right: MatchRecord) -> int | None:
+    if left.close_date is None or right.close_date is None:
+        return None
+    return abs((left.close_date - right.close_date).days)
+
+
+def _oldest_created(left: MatchRecord, right: MatchRecord) -> str | None:
+    moments = [record.created_at for record in (left, right) if record.created_at]
+    return min(moments).isoformat() if moments else None

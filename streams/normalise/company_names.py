@@ -1,0 +1,260 @@
+"""Company names as data: legal form cut off, spellings brought together, parts kept (CORE-10).
+
+`normalised_company` gives the text that is stored and shown. `parse_company_name` gives the parts
+that matching compares: words in Latin letters, the legal forms that were cut off, and the name
+without spaces. `company_name_variants` splits "A d/b/a B" and "A (formerly B)" into their names.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from anyascii import anyascii
+
+from streams.normalise.legal_forms import AFFIX_FORMS, LEGAL_FORMS, LONGEST_FORM
+from streams.normalise.name_words import DESCRIPTORS, JOINED_DESCRIPTORS, JOINED_PLACES, STOP_WORDS
+
+MAXIMUM_NAME_LENGTH = 400
+MAXIMUM_WORDS = 24
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
+_APOSTROPHES = re.compile("['’‘ʼ`´ʹʺ\u05f3\u05f4\"]")
+_FILING_SUFFIX = re.compile(r"\s*(?:/\s*[^\W\d_]{2,4}\s*/?|\\\s*[^\W\d_]{2,4}\s*\\?)\s*$")
+_DOTTED = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.\s?){1,}[^\W\d_](?![^\W_])\.?")
+_SLASHED = re.compile(r"(?<![^\W_])([^\W\d_])/([^\W\d_])(?![^\W_])")
+_AMPERSAND = re.compile(r"\s*[&+＆]\s*")
+_NOT_WORD = re.compile(r"[\W_]+")
+_NOT_ALPHANUMERIC = re.compile(r"[^0-9a-z]+")
+_DOING_BUSINESS_AS = re.compile(
+    r"\s*[,;(\[-]*\s*\b(?:d\s?[/.]?\s?b\s?[/.]?\s?a\.?|doing business as|trading as|t/a|"
+    r"also known as|a[/.]?k[/.]?a\.?|f[/.]?k[/.]?a\.?|n[/.]?k[/.]?a\.?|"
+    r"formerly known as|formerly|previously|now known as)(?=[\s:.])[:.]?\s*",
+    re.IGNORECASE,
+)
+_JOINED_SCRIPT = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyName:
+    """A company name in the parts that matching compares.
+
+    `words` are Latin, lower case, without legal forms and without "the"; `written` are the same
+    words in their own script; `legal` the classes of the forms cut off ("limited", "public" ...);
+    `compact` is the words without spaces; `foreign_script` says that it was transliterated.
+    """
+
+    words: tuple[str, ...]
+    written: tuple[str, ...]
+    legal: tuple[str, ...]
+    compact: str
+    foreign_script: bool
+
+
+def _cleaned(name: str) -> str:
+    text = name[:MAXIMUM_NAME_LENGTH]
+    if "&" in text and ";" in text:
+        text = html.unescape(text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = _INVISIBLE.sub("", text)
+    return " ".join(text.split())
+
+
+def _without_affix_forms(text: str) -> tuple[str, list[str]]:
+    """Text of a script without spaces with legal forms at its ends cut off, and their classes."""
+    found: list[str] = []
+    again = True
+    while again:
+        again = False
+        for form, kind in AFFIX_FORMS:
+            if len(text) <= len(form):
+                continue
+            if text.endswith(form):
+                text, again = text[: -len(form)].rstrip(), True
+            elif text.startswith(form):
+                text, again = text[len(form) :].lstrip(), True
+            if again:
+                found.append(kind)
+                break
+    return text, found
+
+
+def _joined_letters(tokens: list[str]) -> list[str]:
+    """Runs of single letters made one word: `s p a` -> `spa`, `j b hunt` -> `jb hunt`."""
+    joined: list[str] = []
+    run = ""
+    for token in tokens:
+        if len(token) == 1 and token.isalpha() and token.isascii():
+            run += token
+            continue
+        if run:
+            joined.append(run)
+            run = ""
+        joined.append(token)
+    if run:
+        joined.append(run)
+    return joined
+
+
+def _tokens(text: str) -> list[str]:
+    text = _FILING_SUFFIX.sub("", text) or text
+    text = _APOSTROPHES.sub("", text)
+    text = _DOTTED.sub(lambda found: re.sub(r"[.\s]", "", found.group()) + " ", text)
+    text = _SLASHED.sub(r"\1\2", text)
+    text = _AMPERSAND.sub(" and ", text)
+    text = text.casefold()
+    if text.isascii():
+        return _joined_letters(_NOT_WORD.sub(" ", text).split())
+    return _joined_letters("".join(map(_word_character, text)).split())
+
+
+@lru_cache(maxsize=16_384)
+def _word_character(character: str) -> str:
+    """The character where it is a letter, digit or combining mark (vowel signs of Thai, Hindi)."""
+    return character if unicodedata.category(character)[0] in "LNM" else " "
+
+
+@lru_cache(maxsize=65_536)
+def _latin(token: str) -> str:
+    if token.isascii():
+        return token
+    return _NOT_ALPHANUMERIC.sub("", anyascii(token).casefold())
+
+
+def _form_at_end(latin: list[str], written: list[str]) -> tuple[int, str] | None:
+    """(number of tokens, class) of the longest legal form that ends the name."""
+    for length in range(min(LONGEST_FORM, len(latin) - 1), 0, -1):
+        for tokens in (written, latin):
+            form = LEGAL_FORMS.get(" ".join(tokens[-length:]))
+            if form is not None:
+                return length, form.kind
+    return None
+
+
+def _form_at_start(latin: list[str], written: list[str]) -> tuple[int, str] | None:
+    for length in range(min(LONGEST_FORM, len(latin) - 1), 0, -1):
+        for tokens in (written, latin):
+            form = LEGAL_FORMS.get(" ".join(tokens[:length]))
+            if form is not None and form.leads:
+                return length, form.kind
+    return None
+
+
+def _without_legal_forms(
+    written: list[str], latin: list[str]
+) -> tuple[list[str], list[str], list[str]]:
+    """Tokens without the legal forms at either end, and the classes; never nothing at all."""
+    kinds: list[str] = []
+    if " ".join(latin) in LEGAL_FORMS:
+        return written, latin, kinds
+    while found := _form_at_end(latin, written):
+        if all(token in STOP_WORDS for token in latin[: -found[0]]):
+            break
+        written, latin = written[: -found[0]], latin[: -found[0]]
+        kinds.append(found[1])
+        while len(latin) > 1 and latin[-1] == "and":
+            written, latin = written[:-1], latin[:-1]
+    if found := _form_at_start(latin, written):
+        written, latin = written[found[0] :], latin[found[0] :]
+        kinds.append(found[1])
+    return written, latin, kinds
+
+
+def _split_joined_script(token: str) -> list[str]:
+    """A run of Han, Kana, Hangul or Thai cut at places and descriptors: 华为技术 -> 华为, 技术."""
+    if not _JOINED_SCRIPT.search(token):
+        return [token]
+    head: list[str] = []
+    tail: list[str] = []
+    while place := _longest_of(JOINED_PLACES, token, token.startswith):
+        head.append(place)
+        token = token[len(place) :]
+    while word := _longest_of(JOINED_DESCRIPTORS, token, token.endswith):
+        tail.insert(0, word)
+        token = token[: -len(word)]
+    return [*head, token, *tail]
+
+
+def _longest_of(words: Mapping[str, str], token: str, stands: Callable[[str], bool]) -> str | None:
+    return next((word for word in words if len(token) > len(word) and stands(word)), None)
+
+
+def _latin_words(token: str) -> list[str]:
+    """The Latin words of one written token: its English meaning where one is known."""
+    english = JOINED_DESCRIPTORS.get(token) or JOINED_PLACES.get(token)
+    if english:
+        return english.split()
+    latin = _latin(token)
+    return [latin] if latin else []
+
+
+@lru_cache(maxsize=262_144)
+def parse_company_name(name: str) -> CompanyName:
+    """The parts of one company name; for text without any letter or digit all parts are empty."""
+    text = _cleaned(name)
+    text, kinds = _without_affix_forms(text) if not text.isascii() else (text, [])
+    written = [part for token in _tokens(text) for part in _split_joined_script(token)]
+    pairs = [(token, word) for token in written for word in _latin_words(token)]
+    written, latin = [token for token, _ in pairs], [word for _, word in pairs]
+    written, latin, cut = _without_legal_forms(written, latin)
+    if len(latin) > 1 and latin[0] == "the":
+        written, latin = written[1:], latin[1:]
+    if len(latin) > 1 and latin[-1] == "the":
+        written, latin = written[:-1], latin[:-1]
+    written, latin = written[:MAXIMUM_WORDS], latin[:MAXIMUM_WORDS]
+    compact = "".join(word for word in latin if word != "and")
+    foreign = any(not unicodedata.name(c, "").startswith("LATIN") for c in _foreign(name))
+    return CompanyName(
+        tuple(latin), tuple(written), (*kinds, *cut), compact or "".join(latin), foreign
+    )
+
+
+def _foreign(name: str) -> str:
+    if name.isascii():
+        return ""
+    return "".join(c for c in name[:MAXIMUM_NAME_LENGTH] if ord(c) > 127 and c.isalpha())
+
+
+def normalised_company(name: str | None) -> str:
+    """The company name as it is stored and compared for equality (CORE-10).
+
+    NFKC, lower case, punctuation gone, `&` as `and`, legal forms (and a trailing `group`) cut
+    off, one space between words; letters of other scripts stay. A name that is nothing but legal
+    forms or signs comes back as it was written, so that the result is empty only for no name.
+    """
+    if not name or not name.strip():
+        return ""
+    text = company_name_variants(name)[0]
+    text, _ = _without_affix_forms(text) if not text.isascii() else (text, [])
+    written = _tokens(text)
+    latin = [_latin(token) for token in written]
+    written, latin, _ = _without_legal_forms(written, latin)
+    while len(latin) > 1 and latin[-1] in ("group", "the"):
+        written, latin = written[:-1], latin[:-1]
+        written, latin, _ = _without_legal_forms(written, latin)
+    return " ".join(written) or _cleaned(name).casefold() or name.strip()
+
+
+def company_name_variants(name: str | None) -> tuple[str, ...]:
+    """The names inside one name field, the main one first: "A d/b/a B" gives A and B.
+
+    Splits at "doing business as", "trading as", "also known as", "formerly" and their short forms.
+    """
+    if not name or not name.strip():
+        return ()
+    text = _cleaned(name)
+    parts = _DOING_BUSINESS_AS.split(text)
+    if len(parts) == 1:
+        return (text,)
+    variants = [part.strip(" ,;:-)(][") for part in parts]
+    return tuple(dict.fromkeys(variant for variant in variants if variant)) or (text,)
+
+
+def is_descriptor(word: str) -> bool:
+    """Whether a word (Latin, lower case) says what a company does rather than which it is."""
+    return word in DESCRIPTORS or word in STOP_WORDS

@@ -1,0 +1,42 @@
+"""Countries by any of their usual names, and the words that put a country into a company's name."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+
+from anyascii import anyascii
+
+
+def _read() -> Mapping[str, str]:
+    text = (files("streams.normalise") / "data" / "countries.csv").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    codes: dict[str, str] = {}
+    for row in csv.DictReader(lines):
+        codes.setdefault(row["code"].casefold(), row["code"])
+        for name in (row["name"], *row["other_names"].split(";")):
+            if name:
+                codes.setdefault(_key(name), row["code"])
+    return codes
+
+
+def _key(text: str) -> str:
+    latin = anyascii(text).casefold().replace("&", " and ")
+    return " ".join("".join(c if c.isalnum() else " " for c in latin).split())
+
+
+_CODES = _read()
+#: Words of company names that name a country: "india" -> IN (codes and abbreviations left out).
+COUNTRY_WORDS: Mapping[str, str] = {
+    name: code for name, code in _CODES.items() if " " not in name and len(name) > 3
+} | {"uk": "GB", "usa": "US", "uae": "AE", "prc": "CN"}
+
+
+@lru_cache(maxsize=4096)
+def country_code(text: str | None) -> str | None:
+    """The ISO 3166-1 alpha-2 code of a country written as code or name; None if not known."""
+    if not text:
+        return None
+    return _CODES.get(_key(text[:80]))
