@@ -1,0 +1,1 @@
+"""The two texts of a record, and which of them need encoding."""
