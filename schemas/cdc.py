@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pydantic_core import from_json
 
@@ -25,14 +25,22 @@ OPERATIONS = frozenset({CREATE, UPDATE, DELETE, SNAPSHOT, TRUNCATE})
 OLD_KEY_HEADER = "__debezium.oldkey"
 NEW_KEY_HEADER = "__debezium.newkey"
 
+TENANT_FIELD = "tenant"
+EPOCH_FIELD = "capture_epoch"
+
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST_EPOCH = 2**31 - 1
+_LARGEST_VALUE = 2**63 - 1
+
+JsonObject = dict[str, Any]
 
 
 class SourcePosition(NamedTuple):
     """Where a change stands in its source; later positions compare greater (design.md section 3).
 
-    `epoch` rises at every resync, switch of the capture mode, restore and failover; `value` is a log
-    position (Debezium) or a poll counter (poller).
+    `epoch` rises with every snapshot: first start, resync, switch of the capture mode, restore and
+    failover. Within it `value` is 0 for the rows of a log-based snapshot, then the row's position in
+    the log, or for the poller the number of the poll that saw the row.
     """
 
     epoch: int
@@ -58,38 +66,47 @@ class Change:
     snapshot: bool = False
     old_key: str | None = None
     new_key: str | None = None
-    key_columns: tuple[str, ...] = field(default=())
+    key_columns: tuple[str, ...] = ()
 
 
 def canonical_key(columns: Mapping[str, Any]) -> str:
     """Compact JSON of a primary key: keys sorted, the tenant left out, text kept as it is."""
-    plain = {name: value for name, value in columns.items() if name != "tenant"}
+    plain = {name: value for name, value in columns.items() if name != TENANT_FIELD}
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def record_key(key: str, tenant: str) -> bytes:
+    """The Kafka key of a row: its canonical key with the tenant as the last field (STR-12)."""
+    return f'{key[:-1]},"{TENANT_FIELD}":{json.dumps(tenant, ensure_ascii=False)}}}'.encode()
 
 
 def source_position(capture_epoch: Any, source: Mapping[str, Any]) -> SourcePosition:
     """The position that an envelope's `source` block states.
 
-    A row changed by a transaction that was open while a snapshot was taken carries a log position
-    below the snapshot's; the commit position before it (`source.sequence`) does not, so the greater
-    of the two is taken. Raises ValueError or TypeError where neither is a number.
+    A snapshot row is below every log position of its epoch: the first transaction that commits after
+    a snapshot may have written its rows before it, and nothing in its envelope says how late it
+    committed. Among logged changes of one row the log position alone is in the order of commits,
+    since each waits for the row's lock. Raises ValueError, TypeError or KeyError where a part is
+    missing or out of range.
     """
-    epoch = int(capture_epoch)
-    if source.get("poll") is not None:
-        return SourcePosition(epoch, int(source["poll"]))
-    value = int(source["lsn"])
-    sequence = source.get("sequence")
-    if sequence:
-        committed = json.loads(sequence)[0]
-        if committed is not None:
-            value = max(value, int(committed))
+    epoch = _whole_number(capture_epoch, 1, _LARGEST_EPOCH)
+    poll = source.get("poll")
+    if poll is not None:
+        return SourcePosition(epoch, _whole_number(poll, 1, _LARGEST_VALUE))
+    value = 0 if is_snapshot(source) else _whole_number(source["lsn"], 0, _LARGEST_VALUE)
     return SourcePosition(epoch, value)
+
+
+def is_snapshot(source: Mapping[str, Any]) -> bool:
+    """Whether the row was read by a snapshot rather than from the log."""
+    return source.get("snapshot") not in (None, "false", False)
 
 
 def commit_time(source: Mapping[str, Any]) -> datetime:
     """When the source committed the change, UTC, to the microsecond where the source states it."""
-    if source.get("ts_us") is not None:
-        return _EPOCH_START + timedelta(microseconds=int(source["ts_us"]))
+    microseconds = source.get("ts_us")
+    if microseconds is not None:
+        return _EPOCH_START + timedelta(microseconds=int(microseconds))
     return _EPOCH_START + timedelta(milliseconds=int(source["ts_ms"]))
 
 
@@ -107,70 +124,37 @@ def parse_change(
     """
     if value is None:
         return None
-    envelope = _json_object(value, "value")
-    if isinstance(envelope, Rejected):
-        return envelope
-    operation = envelope.get("op")
-    if operation not in OPERATIONS:
-        return Rejected(
-            "unknown_operation", "op", f"op is {operation!r}; expected one of c, u, d, r, t"
-        )
-    tenant = envelope.get("tenant")
-    if not isinstance(tenant, str) or not tenant:
-        return Rejected(
-            "missing_field",
-            "tenant",
-            "the envelope names no tenant; check the connector's transforms",
-        )
-    source = envelope.get("source")
-    if not isinstance(source, dict):
-        return Rejected("missing_field", "source", "the envelope has no source block")
     try:
-        position = source_position(envelope.get("capture_epoch"), source)
-        committed_at = commit_time(source)
-    except (ValueError, TypeError, KeyError, OverflowError) as problem:
-        return Rejected("wrong_type", "source", f"position or commit time unreadable: {problem}")
-    return _change(topic, key, headers, envelope, tenant, position, committed_at)
+        envelope = _json_object(value, "value")
+        return _change(topic, key, headers, envelope, may_hold_nul=b"\\u0000" in value)
+    except _RejectedError as problem:
+        return problem.rejected
 
 
 def _change(
     topic: str,
     key: bytes | None,
     headers: Iterable[tuple[str, bytes | None]],
-    envelope: dict[str, Any],
-    tenant: str,
-    position: SourcePosition,
-    committed_at: datetime,
-) -> Change | Rejected:
-    operation: str = envelope["op"]
-    snapshot = str(envelope["source"].get("snapshot", "false")).lower() not in {"false", "none", ""}
+    envelope: JsonObject,
+    *,
+    may_hold_nul: bool,
+) -> Change:
+    operation = envelope.get("op")
+    if not isinstance(operation, str) or operation not in OPERATIONS:
+        raise _RejectedError(
+            "unknown_operation", "op", f"op is {operation!r}; expected one of c, u, d, r, t"
+        )
+    tenant = _tenant(envelope)
+    position, committed_at, snapshot = _provenance(envelope)
     source_table = topic.removeprefix("cdc.")
     if operation == TRUNCATE:
         return Change(
-            tenant, source_table, None, operation, None, position, committed_at, snapshot=snapshot
+            tenant, source_table, None, TRUNCATE, None, position, committed_at, snapshot=snapshot
         )
-    if key is None:
-        return Rejected("missing_key", None, "only a truncate may come without a key")
-    columns = _json_object(key, "key")
-    if isinstance(columns, Rejected):
-        return columns
-    if columns.get("tenant") != tenant:
-        return Rejected(
-            "tenant_mismatch",
-            "tenant",
-            f"key says {columns.get('tenant')!r}, value says {tenant!r}",
-        )
-    if len(columns) < 2:
-        return Rejected("missing_key", None, "the key names no primary-key column")
-    after = envelope.get("after")
-    if operation == DELETE:
-        after = None
-    elif not isinstance(after, dict):
-        return Rejected("wrong_type", "after", f"op {operation} needs an object in `after`")
-    elif any(isinstance(text, str) and "\x00" in text for text in after.values()):
-        return Rejected(
-            "nul_byte", "after", "a text holds a NUL byte, which PostgreSQL cannot store"
-        )
+    columns = _key_columns(key, tenant)
+    after = None if operation == DELETE else _image(envelope, operation)
+    if may_hold_nul and after is not None:
+        _refuse_nul(after)
     old_key, new_key = _moved_keys(headers)
     return Change(
         tenant,
@@ -183,25 +167,136 @@ def _change(
         snapshot,
         old_key,
         new_key,
-        tuple(sorted(name for name in columns if name != "tenant")),
+        tuple(sorted(columns)),
     )
 
 
-def _json_object(data: bytes, what: str) -> dict[str, Any] | Rejected:
+class _RejectedError(Exception):
+    """Carries a rejection out of the depth of the parser; never leaves this module."""
+
+    def __init__(self, reason: str, field: str | None, detail: str) -> None:
+        super().__init__(reason)
+        self.rejected = Rejected(reason, field, detail)
+
+
+def _tenant(envelope: JsonObject) -> str:
+    tenant = envelope.get(TENANT_FIELD)
+    if not isinstance(tenant, str) or not tenant:
+        raise _RejectedError(
+            "missing_field",
+            TENANT_FIELD,
+            "the envelope names no tenant; check the connector's transforms",
+        )
+    return tenant
+
+
+def _provenance(envelope: JsonObject) -> tuple[SourcePosition, datetime, bool]:
+    source = envelope.get("source")
+    if not isinstance(source, dict):
+        raise _RejectedError("missing_field", "source", "the envelope has no source block")
+    block = cast(JsonObject, source)
+    try:
+        position = source_position(envelope.get(EPOCH_FIELD), block)
+        return position, commit_time(block), is_snapshot(block)
+    except (ValueError, TypeError, KeyError, OverflowError) as problem:
+        raise _RejectedError(
+            "wrong_type", "source", f"position or commit time unreadable: {problem!r}"
+        ) from problem
+
+
+def _key_columns(key: bytes | None, tenant: str) -> JsonObject:
+    """The primary key's columns without the tenant."""
+    if key is None:
+        raise _RejectedError(
+            "missing_key",
+            None,
+            "only a truncate may come without a key: give the table a primary key",
+        )
+    columns = _json_object(key, "key")
+    stated = columns.pop(TENANT_FIELD, None)
+    if stated != tenant:
+        raise _RejectedError(
+            "tenant_mismatch", TENANT_FIELD, f"key says {stated!r}, value says {tenant!r}"
+        )
+    if not columns:
+        raise _RejectedError("missing_key", None, "the key names no primary-key column")
+    for name, part in columns.items():
+        if not isinstance(part, str | int | float):
+            raise _RejectedError(
+                "wrong_type", name, f"a key column holds {part!r}; expected text or a number"
+            )
+    if b"\\u0000" in key:
+        _refuse_nul(columns)
+    return columns
+
+
+def _image(envelope: JsonObject, operation: str) -> JsonObject:
+    after = envelope.get("after")
+    if not isinstance(after, dict):
+        raise _RejectedError("wrong_type", "after", f"op {operation} needs an object in `after`")
+    return cast(JsonObject, after)
+
+
+def _json_object(data: bytes, what: str) -> JsonObject:
     try:
         parsed = from_json(data, allow_inf_nan=False)
     except ValueError as problem:
-        return Rejected("invalid_json", what, f"the {what} is not JSON: {problem}")
+        raise _RejectedError(
+            "invalid_json", what, f"the {what} is not JSON: {problem}"
+        ) from problem
     if not isinstance(parsed, dict):
-        return Rejected("wrong_type", what, f"the {what} is not a JSON object")
-    return parsed
+        raise _RejectedError("wrong_type", what, f"the {what} is not a JSON object")
+    return cast(JsonObject, parsed)
 
 
 def _moved_keys(headers: Iterable[tuple[str, bytes | None]]) -> tuple[str | None, str | None]:
-    found: dict[str, str] = {}
+    old_key = new_key = None
     for name, data in headers:
-        if name in {OLD_KEY_HEADER, NEW_KEY_HEADER} and data is not None:
-            columns = from_json(data)
-            if isinstance(columns, dict):
-                found[name] = canonical_key(columns.get("payload", columns))
-    return found.get(OLD_KEY_HEADER), found.get(NEW_KEY_HEADER)
+        if data is None:
+            continue
+        if name == OLD_KEY_HEADER:
+            old_key = canonical_key(_json_object(data, name))
+        elif name == NEW_KEY_HEADER:
+            new_key = canonical_key(_json_object(data, name))
+    return old_key, new_key
+
+
+def _whole_number(value: Any, smallest: int, largest: int) -> int:
+    """`value` as an int: an integer, or the digits of one. Raises ValueError or TypeError."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"{value!r} is no whole number")
+    number = int(value)
+    if not smallest <= number <= largest:
+        raise ValueError(f"{number} is out of range")
+    return number
+
+
+def _refuse_nul(columns: JsonObject) -> None:
+    for name, value in columns.items():
+        if _holds_nul(value):
+            raise _RejectedError(
+                "nul_byte",
+                name,
+                f"the text of {name} holds a NUL byte, which PostgreSQL cannot store; "
+                "remove it in the source",
+            )
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value or ("\\u0000" in value and _nested_json_holds_nul(value))
+    if isinstance(value, dict):
+        members = cast(JsonObject, value)
+        return any(_holds_nul(name) or _holds_nul(one) for name, one in members.items())
+    return isinstance(value, list) and any(map(_holds_nul, cast(list[Any], value)))
+
+
+def _nested_json_holds_nul(text: str) -> bool:
+    """Whether `text` is itself a JSON object or list with an escaped NUL, as a json column's is."""
+    if text[:1] not in ("{", "["):
+        return False
+    try:
+        nested = from_json(text)
+    except ValueError:
+        return False  # an ordinary text that speaks of \u0000
+    return _holds_nul(nested)
