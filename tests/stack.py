@@ -75,6 +75,11 @@ class RunningStack:
         self._databases.append(name)
         return self.dsn(name)
 
+    def databases(self) -> set[str]:
+        """The names of all databases that there are."""
+        with psycopg.connect(self.dsn()) as connection:
+            return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+
     async def new_topic(self, hint: str = "test", partitions: int = 1, **configs: str) -> str:
         """The name of a new topic; `configs` as in `**{"cleanup.policy": "compact"}`."""
         name = self.new_name(hint)

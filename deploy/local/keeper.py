@@ -19,7 +19,8 @@ from deploy.local.state import ProcessState, Status
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 5.0
 STEADY_AFTER_SECONDS = 10.0
-PROBE_EVERY_SECONDS = 0.05
+FIRST_PROBE_SECONDS = 0.05
+LONGEST_PROBE_SECONDS = 0.25
 KILL_SECONDS = 10.0
 LARGEST_LOG_BYTES = 20 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
@@ -113,11 +114,13 @@ class Keeper:
             )
 
     async def _probe_until_ready(self) -> None:
+        pause = FIRST_PROBE_SECONDS
         while True:
             try:
                 await self.service.ready()
             except NotReadyError:
-                await asyncio.sleep(PROBE_EVERY_SECONDS)
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.2, LONGEST_PROBE_SECONDS)
             else:
                 self._tell("ready", problem=None)
                 return

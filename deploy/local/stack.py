@@ -6,12 +6,14 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping
 
+from deploy.local import jar_download
 from deploy.local.identity import ProcessIdentity
 from deploy.local.jars import JarCache
+from deploy.local.kafka_ui import KafkaUi
 from deploy.local.passwords import password_of
 from deploy.local.postgres import PostgresCluster
 from deploy.local.progress import Progress, silent
-from deploy.local.settings import HOST, INFRASTRUCTURE, POSTGRES, LocalSettings
+from deploy.local.settings import HOST, INFRASTRUCTURE, KAFKA_UI, POSTGRES, LocalSettings
 from deploy.local.state import StackState, Wanted, WorkerCommand
 from deploy.local.supervision import StackError, Supervision
 
@@ -87,9 +89,24 @@ class LocalStack:
             else:
                 supervision.start(Wanted(infrastructure=(POSTGRES,), owner=owner))
             # PostgreSQL makes its files while the archives of the others come over the network
-            JarCache.of(self.settings.cache_dir).fill(progress)
-            supervision.want(infrastructure=INFRASTRUCTURE)
+            jar_download.fill(JarCache.of(self.settings.cache_dir), progress)
+            running = supervision.wanted().infrastructure
+            supervision.want(infrastructure=tuple(dict.fromkeys((*running, *INFRASTRUCTURE))))
             return supervision.wait_until_ready(INFRASTRUCTURE, progress)
+
+    def up_kafka_ui(self, progress: Progress = silent) -> str:
+        """The address at which a browser shows Kafka; the infrastructure must be up.
+
+        The first call installs the UI (150 MB). Raises StackError, CannotStartError.
+        """
+        kafka_ui = KafkaUi(self.settings)
+        with self._supervision.one_caller_at_a_time():
+            wanted = self._supervision.wanted()
+            kafka_ui.install(progress)
+            if KAFKA_UI not in wanted.infrastructure:
+                self._supervision.want(infrastructure=(*wanted.infrastructure, KAFKA_UI))
+            self._supervision.wait_until_ready([KAFKA_UI], progress)
+        return kafka_ui.url
 
     def start_workers(
         self, workers: Iterable[str | WorkerCommand], progress: Progress = silent

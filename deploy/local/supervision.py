@@ -52,8 +52,9 @@ class Supervision:
         return found.model_copy(update={"supervisor": None, "processes": left})
 
     def make_folder(self) -> None:
-        self.files.root.mkdir(parents=True, exist_ok=True)
-        self.files.logs.mkdir(exist_ok=True)
+        """The data folder is there; others may pass through it, as PostgreSQL must, not look."""
+        self.files.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.files.logs.mkdir(mode=0o700, exist_ok=True)
 
     @contextlib.contextmanager
     def one_caller_at_a_time(self) -> Iterator[None]:

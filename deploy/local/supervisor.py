@@ -13,6 +13,8 @@ import logging
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -20,49 +22,57 @@ from deploy.local.connect import ConnectWorker
 from deploy.local.identity import STACK_MARK, ProcessIdentity
 from deploy.local.jars import JarCache
 from deploy.local.kafka import KafkaBroker
+from deploy.local.kafka_ui import KafkaUi
 from deploy.local.keeper import Keeper
 from deploy.local.orphans import end_orphans
 from deploy.local.postgres import PostgresCluster
 from deploy.local.probes import url_answers
 from deploy.local.service import Service, ready_at_once
-from deploy.local.settings import CHECKOUT, CONNECT, KAFKA, POSTGRES, LocalSettings
+from deploy.local.settings import CHECKOUT, CONNECT, KAFKA, KAFKA_UI, POSTGRES, LocalSettings
 from deploy.local.state import StackState, Wanted, WorkerCommand, read_whole, write_whole
 
 LOOK_EVERY_SECONDS = 0.05
+LOCK_PATIENCE_SECONDS = 5.0
 OWNER_EVERY_SECONDS = 0.5
-STOP_ORDER = ((CONNECT,), (KAFKA, POSTGRES))
+STOP_ORDER = ((KAFKA_UI,), (CONNECT,), (KAFKA, POSTGRES))
 
 
 class AnotherSupervisorError(Exception):
     """The data folder's lock is held: a supervisor of this stack is alive."""
 
 
-def hold_lock(path: Path) -> TextIO:
+def hold_lock(path: Path, patience_seconds: float = LOCK_PATIENCE_SECONDS) -> TextIO:
     """The open lock file; the lock lasts as long as it stays open, however the process ends.
 
-    Raises AnotherSupervisorError.
+    A supervisor that was just killed may hold it for a moment longer than it seems to live, so
+    this tries for a while. Raises AnotherSupervisorError.
     """
     file = path.open("a", encoding="ascii")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as taken:
-        file.close()
-        raise AnotherSupervisorError(str(path)) from taken
-    return file
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            if time.monotonic() > deadline:
+                file.close()
+                raise AnotherSupervisorError(
+                    f"{path} is held: a supervisor of this stack is alive"
+                ) from taken
+            time.sleep(LOOK_EVERY_SECONDS)
+        else:
+            return file
 
 
 def service_of(name: str, settings: LocalSettings) -> Service:
     """The process of the infrastructure that has this name."""
     jars = JarCache.of(settings.cache_dir)
-    match name:
-        case "postgres":
-            return PostgresCluster.of(settings).service()
-        case "kafka":
-            return KafkaBroker(settings, jars).service()
-        case "connect":
-            return ConnectWorker(settings, jars).service()
-        case _:
-            raise ValueError(f"the infrastructure has no process {name!r}")
+    makers: dict[str, Callable[[], Service]] = {
+        POSTGRES: lambda: PostgresCluster.of(settings).service(),
+        KAFKA: lambda: KafkaBroker(settings, jars).service(),
+        CONNECT: lambda: ConnectWorker(settings, jars).service(),
+        KAFKA_UI: lambda: KafkaUi(settings).service(),
+    }
+    return makers[name]()
 
 
 def worker_service(worker: WorkerCommand, settings: LocalSettings) -> Service:
@@ -174,14 +184,16 @@ def _differ(one: os.stat_result, other: os.stat_result) -> bool:
 
 
 def main(data_dir: Path) -> int:
-    """Runs the supervisor of a data folder; 0 also when there is one already."""
+    """Runs the supervisor of a data folder; 1 when there is one already."""
     logging.basicConfig(level=logging.CRITICAL)  # clients complain loudly of what starts up
     files = LocalSettings(data_dir=data_dir).files
     try:
         lock = hold_lock(files.lock)
-    except AnotherSupervisorError:
-        return 0
+    except AnotherSupervisorError as already:
+        print(already, file=sys.stderr)
+        return 1
     with lock:
+        os.umask(0o077)
         os.environ[STACK_MARK] = str(data_dir)
         end_orphans(data_dir)
         settings = LocalSettings.from_file(files.settings)

@@ -53,7 +53,11 @@ async def test_connect_offers_debezium_for_postgres(stack: RunningStack) -> None
 async def test_kafka_makes_no_topic_by_itself(stack: RunningStack) -> None:
     async with stack.admin() as admin:
         (answer,) = await admin.describe_configs(
-            [ConfigResource(ConfigResourceType.BROKER, "1", configs={"auto.create.topics.enable": ""})]
+            [
+                ConfigResource(
+                    ConfigResourceType.BROKER, "1", configs={"auto.create.topics.enable": ""}
+                )
+            ]
         )
     settings = {name: value for name, value, *_ in answer.resources[0][-1]}
     assert settings == {"auto.create.topics.enable": "false"}
