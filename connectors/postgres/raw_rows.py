@@ -1,0 +1,343 @@
+"""RAW in PostgreSQL: changes folded into `raw.rows`, and rows looked up for what is derived from them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+
+from connectors.postgres.pool import Connection
+from schemas.cdc import Change, SourcePosition, canonical_key
+from schemas.results import Retryable
+from streams.normalise.fold import (
+    HANDED_OVER,
+    Folded,
+    RawRow,
+    RowId,
+    folded,
+    handed_over,
+    related_rows,
+)
+from streams.normalise.plan import MOVES_SUFFIX, Plan, TablePlan
+from streams.normalise.rows import Lookup, RowStore, SourceRow, text_of
+from streams.normalise.shape import fingerprint
+
+PlanOf = Callable[[str], Plan]
+"""A tenant's plan: mappings may differ between tenants (CFG-9)."""
+
+_Result = TypeVar("_Result")
+
+_LOCK = "select * from raw.lock_rows($1::text[], $2::text[], $3::text[])"
+
+_COLUMNS = """
+  (tenant, source_table, pk, epoch, position, deleted, op, committed_at, fingerprint, pending,
+   moved_from, moved_to, image)
+select tenant, source_table, pk, epoch, position, deleted, op, committed_at, fingerprint,
+       string_to_array(pending, chr(31)), moved_from, moved_to, image::jsonb
+  from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bool[], $7::text[],
+              $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+    as new (tenant, source_table, pk, epoch, position, deleted, op, committed_at, fingerprint,
+            pending, moved_from, moved_to, image)
+"""
+
+_INSERT = f"insert into raw.rows {_COLUMNS} on conflict (tenant, source_table, pk) do nothing"
+
+_REPLACE = f"""
+insert into raw.rows {_COLUMNS}
+on conflict (tenant, source_table, pk) do update set
+  epoch = excluded.epoch, position = excluded.position, deleted = excluded.deleted,
+  op = excluded.op, committed_at = excluded.committed_at, received_at = now(),
+  fingerprint = excluded.fingerprint, pending = excluded.pending,
+  moved_from = excluded.moved_from, moved_to = excluded.moved_to, image = excluded.image
+"""
+
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """One row that a batch stored, or found stored already."""
+
+    id: RowId
+    folded: Folded
+
+
+async def store_changes(
+    connection: Connection, plan_of: PlanOf, changes: Sequence[Change]
+) -> list[StoredChange]:
+    """Folds a batch into `raw.rows` within the caller's transaction; returns what became of each row.
+
+    Changes of one row must come in offset order. Rows whose changes are all outdated are left out.
+    Raises Retryable where another process stored a row that did not exist when it was looked for.
+    """
+    by_row: dict[RowId, list[Change]] = defaultdict(list)
+    related: set[RowId] = set()
+    for change in changes:
+        if change.key is not None:
+            by_row[RowId(change.tenant, change.source_table, change.key)].append(change)
+            related.update(related_rows(change))
+    rows, truncates = await _locked(connection, sorted(related))
+    found: dict[RowId, Folded] = {}
+    moved: list[StoredChange] = []
+    for id, of_row in by_row.items():
+        table = plan_of(id.tenant).tables.get(id.table)
+        result = folded(
+            rows.get(id), of_row, truncates.get(id), table.tracked if table else ()
+        )
+        if result is not None:
+            found[id] = result
+            moved.extend(_moves(id, result))
+    await _hand_over(connection, rows, found)
+    stored = [StoredChange(id, result) for id, result in found.items()]
+    await _write(connection, stored, moved)
+    return stored + moved
+
+
+def _moves(id: RowId, result: Folded) -> Iterable[StoredChange]:
+    """The moves of tracked columns, as rows of a table of their own."""
+    for move in result.moves:
+        key = canonical_key({"new": move.new, "old": move.old, "row": id.key})
+        image = {"new": move.new, "old": move.old, "row": id.key, "column": move.column}
+        row = RawRow(image, result.after.position, "c", False, result.after.committed_at)
+        yield StoredChange(RowId(id.tenant, id.table + MOVES_SUFFIX, key), Folded(None, row))
+
+
+async def _hand_over(
+    connection: Connection, rows: dict[RowId, RawRow], found: dict[RowId, Folded]
+) -> None:
+    """Gives the last images of rows whose primary key changed to the rows that they go on as."""
+    leaving = [
+        (id, RowId(id.tenant, id.table, state.moved_to), state)
+        for id, result in found.items()
+        for state in result.left
+        if state.moved_to is not None
+    ]
+    while leaving:
+        unknown = {heir for _, heir, _ in leaving if heir not in rows and heir not in found}
+        if unknown:
+            rows.update((await _locked(connection, sorted(unknown)))[0])
+        further: list[tuple[RowId, RowId, RawRow]] = []
+        for old, heir, state in leaving:
+            known = found.get(heir)
+            before = known.after if known else rows.get(heir)
+            after = handed_over(before, old.key, state)
+            if after is None or after == before:
+                continue
+            found[heir] = Folded(
+                known.before if known else rows.get(heir), after, known.again if known else False
+            )
+            if after.deleted and after.moved_to is not None:
+                further.append((heir, RowId(heir.tenant, heir.table, after.moved_to), after))
+        leaving = further
+
+
+async def _locked(
+    connection: Connection, ids: Sequence[RowId]
+) -> tuple[dict[RowId, RawRow], dict[RowId, SourcePosition]]:
+    """The rows that exist, locked, and the position of the last truncate of each row's table."""
+    if not ids:
+        return {}, {}
+    records = await connection.fetch(
+        _LOCK, [id.tenant for id in ids], [id.table for id in ids], [id.key for id in ids]
+    )
+    rows: dict[RowId, RawRow] = {}
+    truncates: dict[RowId, SourcePosition] = {}
+    for record in records:
+        id = ids[record["place"] - 1]
+        if record["truncate_epoch"] is not None:
+            truncates[id] = SourcePosition(record["truncate_epoch"], record["truncate_position"])
+        if record["epoch"] is not None:
+            rows[id] = RawRow(
+                image=orjson.loads(record["image"]),
+                position=SourcePosition(record["epoch"], record["position"]),
+                operation=record["op"],
+                deleted=record["deleted"],
+                committed_at=record["committed_at"],
+                pending=frozenset(record["pending"] or ()),
+                moved_from=record["moved_from"],
+                moved_to=record["moved_to"],
+            )
+    return rows, truncates
+
+
+async def _write(
+    connection: Connection, stored: Sequence[StoredChange], moved: Sequence[StoredChange]
+) -> None:
+    new = sorted((one for one in stored if one.folded.before is None), key=_row_id)
+    known = sorted(
+        (one for one in stored if one.folded.before is not None and one.folded.changed), key=_row_id
+    )
+    if new:
+        status = await connection.execute(_INSERT, *_arrays(new))
+        if int(status.rsplit(" ", 1)[1]) != len(new):
+            raise Retryable("another process stored one of these rows first")
+    if known:
+        await connection.execute(_REPLACE, *_arrays(known))
+    if moved:
+        await connection.execute(_INSERT, *_arrays(sorted(moved, key=_row_id)))
+
+
+def _row_id(one: StoredChange) -> RowId:
+    return one.id
+
+
+def _arrays(stored: Sequence[StoredChange]) -> tuple[list[Any], ...]:
+    rows = [one.folded.after for one in stored]
+    return (
+        [one.id.tenant for one in stored],
+        [one.id.table for one in stored],
+        [one.id.key for one in stored],
+        [row.position.epoch for row in rows],
+        [row.position.value for row in rows],
+        [row.deleted for row in rows],
+        [row.operation for row in rows],
+        [row.committed_at for row in rows],
+        [fingerprint_of(tuple(row.image)) for row in rows],
+        [_SEPARATOR.join(sorted(row.pending)) if row.pending else None for row in rows],
+        [row.moved_from for row in rows],
+        [row.moved_to for row in rows],
+        [orjson.dumps(row.image).decode() for row in rows],
+    )
+
+
+_fingerprints: dict[tuple[str, ...], str] = {}
+
+
+def fingerprint_of(columns: tuple[str, ...]) -> str:
+    """The fingerprint of a row's columns; remembered, since few shapes come again and again."""
+    known = _fingerprints.get(columns)
+    if known is None:
+        if len(_fingerprints) > 10_000:
+            _fingerprints.clear()
+        known = _fingerprints[columns] = fingerprint(columns)
+    return known
+
+
+async def answered(
+    connection: Connection,
+    plan: Plan,
+    tenant: str,
+    conversation: Generator[set[Lookup], RowStore, _Result],
+    *,
+    keys_only: bool = False,
+) -> _Result:
+    """Drives a conversation of `streams.normalise.derive` to its end, one statement a turn.
+
+    `keys_only` fetches of each row only the columns that joins use: enough to climb to the records.
+    """
+    store = RowStore()
+    try:
+        wanted = next(conversation)
+        while True:
+            missing = store.missing(wanted)
+            if missing:
+                store.add(missing, await _looked_up(connection, plan, tenant, missing, keys_only))
+            wanted = conversation.send(store)
+    except StopIteration as end:
+        return end.value
+
+
+async def _looked_up(
+    connection: Connection, plan: Plan, tenant: str, lookups: Iterable[Lookup], keys_only: bool
+) -> list[tuple[Lookup, SourceRow]]:
+    grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for lookup in lookups:
+        grouped[lookup.table, lookup.column].append(lookup.value)
+    groups = sorted(grouped)
+    parts: list[str] = []
+    arguments: list[Any] = [tenant]
+    for place, (table, column) in enumerate(groups):
+        by_key = plan.primary_key(table) == column
+        values = sorted(grouped[table, column])
+        arguments.append(_key_variants(column, values) if by_key else values)
+        parts.append(_question(plan.tables[table], column, place, by_key, keys_only))
+    records = await connection.fetch("\nunion all\n".join(parts), *arguments)
+    found: list[tuple[Lookup, SourceRow]] = []
+    for record in records:
+        table, column = groups[record["place"]]
+        image = orjson.loads(record["image"])
+        value = record["value"] or text_of(image.get(column))
+        if value is None:
+            continue
+        row = SourceRow(
+            table,
+            record["pk"],
+            image,
+            SourcePosition(record["epoch"], record["position"]),
+            record["committed_at"],
+            record["deleted"],
+        )
+        found.append((Lookup(table, column, value), row))
+    return found
+
+
+def _key_variants(column: str, values: Iterable[str]) -> list[str]:
+    """Primary keys as they may be written: a number may have come as one or as text."""
+    keys: list[str] = []
+    for value in values:
+        keys.append(canonical_key({column: value}))
+        if value.isascii() and value.removeprefix("-").isdigit() and str(int(value)) == value:
+            keys.append(canonical_key({column: int(value)}))
+    return keys
+
+
+def _question(table: TablePlan, column: str, place: int, by_key: bool, keys_only: bool) -> str:
+    """One table's part of a look-up statement. Names come from the checked mapping.
+
+    The inner select is kept apart by OFFSET 0: with many values and no statistics the planner would
+    otherwise read whole tables.
+    """
+    image = "image::text"
+    if keys_only:
+        pairs = ", ".join(f"{literal(name)}, image -> {literal(name)}" for name in sorted(table.keys))
+        image = f"jsonb_build_object({pairs})::text"
+    columns = f"pk, epoch, position, committed_at, deleted, {image} as image"
+    where = (
+        f"tenant = $1 and source_table = {literal(table.name)} and op <> {literal(HANDED_OVER)}"
+    )
+    if by_key:
+        return (
+            f"select {place} as place, null::text as value, {columns} from raw.rows"
+            f" where {where} and pk = any(${place + 2}::text[])"
+        )
+    return (
+        f"select {place} as place, asked.value, found.*"
+        f" from unnest(${place + 2}::text[]) as asked (value) cross join lateral"
+        f" (select {columns} from raw.rows where {where}"
+        f" and image ->> {literal(column)} = asked.value offset 0) as found"
+    )
+
+
+def literal(text: str) -> str:
+    """An SQL text literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+async def read_rows(
+    connection: Connection, tenant: str, keys: Mapping[str, Sequence[str]]
+) -> list[SourceRow]:
+    """Raw rows by table and primary key, for people who ask where a value came from."""
+    records = await connection.fetch(
+        """
+        select r.source_table, r.pk, r.epoch, r.position, r.committed_at, r.deleted, r.image::text as image
+          from unnest($2::text[], $3::text[]) as k (source_table, pk)
+          join raw.rows r on r.tenant = $1 and r.source_table = k.source_table and r.pk = k.pk
+        """,
+        tenant,
+        [table for table, of_table in keys.items() for _ in of_table],
+        [key for of_table in keys.values() for key in of_table],
+    )
+    return [
+        SourceRow(
+            record["source_table"],
+            record["pk"],
+            orjson.loads(record["image"]),
+            SourcePosition(record["epoch"], record["position"]),
+            record["committed_at"],
+            record["deleted"],
+        )
+        for record in records
+    ]

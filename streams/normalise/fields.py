@@ -1,0 +1,289 @@
+"""A field's mapping as a function of the rows of its record, with findings and lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple, cast
+
+from streams.normalise.conditions import Test, as_number, compiled_condition, is_empty
+from streams.normalise.mapping import DELETED, SELF, FieldMapping, MappingError, StepMapping
+from streams.normalise.rows import SourceRow
+from streams.normalise.transforms import BadValue, Flagged, Transform, decimal, transform_named
+
+Rows = Mapping[str, tuple[SourceRow, ...]]
+"""The rows of one record by join; `root` holds its root row."""
+
+Origin = tuple[SourceRow, str]
+"""The row and column that a value came from."""
+
+
+class Reference(NamedTuple):
+    """A path in its parts: the column of a join's rows, or another field of the record."""
+
+    alias: str
+    column: str
+
+
+@dataclass(slots=True)
+class Draft:
+    """A record in the making."""
+
+    rows: Rows
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    origins: dict[str, tuple[Origin, ...]] = field(default_factory=dict[str, tuple[Origin, ...]])
+    flags: set[str] = field(default_factory=set[str])
+
+    def first(self, ref: Reference) -> Any:
+        """The value of a path in the first row of its join; None where there is none."""
+        if ref.alias == SELF:
+            return self.values.get(ref.column)
+        rows = self.rows[ref.alias]
+        return rows[0].value(ref.column) if rows else None
+
+    def origin(self, ref: Reference) -> tuple[Origin, ...]:
+        """Where the value of a path comes from."""
+        if ref.alias == SELF:
+            return self.origins.get(ref.column, ())
+        rows = self.rows[ref.alias]
+        return ((rows[0], ref.column),) if rows else ()
+
+
+Compute = Callable[[Draft], tuple[Any, tuple[Origin, ...]]]
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """One field: `compute` gives its value and origins; `reads` the columns it depends on."""
+
+    name: str
+    quiet: bool
+    reads: tuple[Reference, ...]
+    compute: Compute
+
+
+def reference(path: str, joins: Collection[str], fields: Collection[str], where: str) -> Reference:
+    """A checked path. Raises MappingError where it names no join, or no field before it."""
+    alias, column = path.split(".", 1)
+    if alias == SELF and column not in fields:
+        raise MappingError(f"{where}: {path} names no field that stands before it")
+    if alias != SELF and alias not in joins:
+        known = ", ".join(sorted(joins))
+        raise MappingError(f"{where}: {path} names no join; known: {known}, and self for fields")
+    return Reference(alias, column)
+
+
+Step = tuple[Reference, Transform]
+
+
+def compiled_field(
+    name: str,
+    spec: FieldMapping,
+    joins: Collection[str],
+    fields: Collection[str],
+    single: Collection[str],
+    where: str,
+) -> FieldPlan:
+    """The plan of one field; `single` names the joins of one row.
+
+    Raises MappingError for unknown paths, transforms and options.
+    """
+
+    def checked(path: str) -> Reference:
+        return reference(path, joins, fields, where)
+
+    signs = _tests(spec.negative_when, checked)
+    guards = _tests(spec.when, checked)
+    if spec.choose is not None:
+        cases = [(case.value, _tests(case.when, checked)) for case in spec.choose]
+        reads = tuple(dict.fromkeys(ref for _, tests in cases for ref, _ in tests))
+        compute = _choice(cases, reads)
+    elif spec.constant is not None:
+        reads, compute = (), _constant(spec.constant)
+    elif spec.difference is not None:
+        reads = (checked(spec.difference[0]), checked(spec.difference[1]))
+        compute = _difference(*reads)
+    elif spec.sum is not None:
+        reads = (checked(spec.sum),)
+        compute = _total(name, reads[0])
+    else:
+        steps = [(checked(one.path), _transform(one, where)) for one in spec.steps]
+        reads = tuple(ref for ref, _ in steps)
+        compute = _stepwise(name, spec, steps, single, where)
+    if signs:
+        compute = _signed(compute, signs)
+    if guards:
+        compute = _guarded(compute, guards)
+    needed = (*reads, *(ref for ref, _ in (*signs, *guards)))
+    return FieldPlan(name, spec.quiet, tuple(ref for ref in needed if ref.alias != SELF), compute)
+
+
+def _stepwise(
+    name: str, spec: FieldMapping, steps: Sequence[Step], single: Collection[str], where: str
+) -> Compute:
+    if spec.collect is not None:
+        return _collection(name, steps)
+    for ref, _ in steps:
+        if ref.alias != SELF and ref.alias not in single:
+            raise MappingError(f"{where}: {ref.alias} has many rows; use collect or sum")
+    return _first_of(name, steps) if spec.from_ is not None else _joined_text(name, steps)
+
+
+def _tests(
+    conditions: Mapping[str, object], checked: Callable[[str], Reference]
+) -> tuple[tuple[Reference, Test], ...]:
+    return tuple((checked(path), compiled_condition(one)) for path, one in conditions.items())
+
+
+def _transform(step: StepMapping, where: str) -> Transform:
+    try:
+        return transform_named(step.as_, step.options)
+    except MappingError as problem:
+        raise MappingError(f"{where}: {problem}") from problem
+
+
+def _choice(
+    cases: Sequence[tuple[Any, tuple[tuple[Reference, Test], ...]]], reads: Sequence[Reference]
+) -> Compute:
+    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+        origins = tuple(origin for ref in reads for origin in draft.origin(ref))
+        for value, tests in cases:
+            if all(test(draft.first(ref)) for ref, test in tests):
+                return value, origins
+        return None, origins
+
+    return compute
+
+
+def _constant(value: Any) -> Compute:
+    return lambda _: (value, ())
+
+
+def _difference(minuend: Reference, subtrahend: Reference) -> Compute:
+    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+        left, right = as_number(draft.first(minuend)), as_number(draft.first(subtrahend))
+        if left is None or right is None:
+            return None, ()
+        return decimal(left - right), (*draft.origin(minuend), *draft.origin(subtrahend))
+
+    return compute
+
+
+def _total(name: str, ref: Reference) -> Compute:
+    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+        total, origins = Decimal(0), list[Origin]()
+        for row in draft.rows[ref.alias]:
+            value = row.value(ref.column)
+            number = as_number(value)
+            if number is not None:
+                total += number
+                origins.append((row, ref.column))
+            elif not is_empty(value):
+                draft.flags.add(f"invalid:{name}")
+        return (decimal(total), tuple(origins)) if origins else (None, ())
+
+    return compute
+
+
+def _signed(compute: Compute, signs: Sequence[tuple[Reference, Test]]) -> Compute:
+    def negated(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+        value, origins = compute(draft)
+        number = as_number(value)
+        if number is None or not all(test(draft.first(ref)) for ref, test in signs):
+            return value, origins
+        return decimal(-number), origins
+
+    return negated
+
+
+def _guarded(compute: Compute, guards: Sequence[tuple[Reference, Test]]) -> Compute:
+    def guarded(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+        if all(test(draft.first(ref)) for ref, test in guards):
+            return compute(draft)
+        return None, ()
+
+    return guarded
+
+
+def _first_of(name: str, steps: Sequence[Step]) -> Compute:
+    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+        for ref, transform in steps:
+            value = draft.first(ref)
+            if is_empty(value):
+                if value is None:
+                    _note_missing(draft, ref)
+                continue
+            result = transformed(transform, value, name, draft.flags)
+            if result is not None:
+                return result, draft.origin(ref)
+        return None, ()
+
+    return compute
+
+
+def _joined_text(name: str, steps: Sequence[Step]) -> Compute:
+    singles = [_first_of(name, [step]) for step in steps]
+
+    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+        found = [one(draft) for one in singles]
+        texts = [str(value) for value, _ in found if value is not None]
+        origins = tuple(
+            origin for value, of_text in found if value is not None for origin in of_text
+        )
+        return "\n".join(dict.fromkeys(texts)) or None, origins
+
+    return compute
+
+
+def _collection(name: str, steps: Sequence[Step]) -> Compute:
+    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+        values: set[Any] = set()
+        origins: list[Origin] = []
+        for ref, transform in steps:
+            for value, origin in _all_values(draft, ref):
+                result = transformed(transform, value, name, draft.flags)
+                if result is None:
+                    continue
+                origins.extend(origin)
+                values.update(cast("list[Any]", result) if isinstance(result, list) else [result])
+        return sorted(values), tuple(origins)
+
+    return compute
+
+
+def _all_values(draft: Draft, ref: Reference) -> Iterator[tuple[Any, tuple[Origin, ...]]]:
+    if ref.alias == SELF:
+        found = draft.values.get(ref.column)
+        for value in cast("list[Any]", found) if isinstance(found, list) else [found]:
+            if not is_empty(value):
+                yield value, draft.origins.get(ref.column, ())
+        return
+    for row in draft.rows[ref.alias]:
+        value = row.value(ref.column)
+        if not is_empty(value):
+            yield value, ((row, ref.column),)
+        elif value is None:
+            _note_missing(draft, ref)
+
+
+def transformed(transform: Transform, value: Any, name: str, flags: set[str]) -> Any:
+    """The transform's result; what is wrong with the value goes to `flags`."""
+    try:
+        result = transform(value)
+    except BadValue:
+        flags.add(f"invalid:{name}")
+        return None
+    if isinstance(result, Flagged):
+        flags.add(f"{result.flag}:{name}")
+        return result.value
+    return result
+
+
+def _note_missing(draft: Draft, ref: Reference) -> None:
+    """A column that the source does not have is a finding, not a failure (RAW-47)."""
+    if ref.alias == SELF or ref.column == DELETED:
+        return
+    rows = draft.rows[ref.alias]
+    if rows and ref.column not in rows[0].image:
+        draft.flags.add(f"missing_column:{rows[0].table.split('.', 1)[1]}.{ref.column}")
