@@ -140,6 +140,9 @@ class MatchScored(Event):
     probability: Decimal
     rank_score: Decimal
     ambiguous: bool = False
+    alternative: bool = Field(
+        default=False, description="Shown, but needs no decision: a record has a better match."
+    )
     provisional: bool = False
     evidence: dict[str, Any] = Field(default_factory=dict)
     reason: str = ""

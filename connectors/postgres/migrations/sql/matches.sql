@@ -10,7 +10,8 @@ create table core.match_keys (
 );
 create index match_keys_of_record on core.match_keys (tenant, pack, side, id);
 
--- `evidence` is what the event carries. A pair that is no candidate any more is `superseded`.
+-- `evidence` is what the event carries, `scored` the pair as the matcher scored it. A `live` pair is
+-- still a candidate of both records, whatever its status; the others are history.
 create table core.matches (
   tenant text not null,
   pack text not null,
@@ -25,11 +26,14 @@ create table core.matches (
   rank_score numeric(7, 6) not null,
   ambiguous boolean not null default false,
   provisional boolean not null default false,
+  alternative boolean not null default false,
+  live boolean not null,
   evidence jsonb not null default '{}',
+  scored jsonb,
+  state jsonb not null default '{}',
   reason text not null default '',
   model_version text not null default '',
   matcher_version text not null default '',
-  inputs_hash text not null default '',
   decided_by text,
   decided_at timestamptz,
   source_committed_at timestamptz,
@@ -38,7 +42,8 @@ create table core.matches (
   primary key (tenant, pack, left_id, right_id)
 );
 create unique index matches_match_id on core.matches (match_id);
-create index matches_of_right on core.matches (tenant, pack, right_id);
+create index matches_of_left on core.matches (tenant, pack, left_id) where live;
+create index matches_of_right on core.matches (tenant, pack, right_id) where live;
 create index matches_by_status on core.matches (tenant, pack, status);
 -- One automatic or confirmed pair at most on each side (MATCH-9).
 create unique index matches_one_left on core.matches (tenant, pack, left_id)
@@ -57,6 +62,8 @@ create table core.match_verdicts (
   actor text not null,
   reason text not null,
   seen_version bigint,
+  left_identity text,
+  right_identity text,
   given_at timestamptz not null,
   seq bigint generated always as identity,
   primary key (tenant, pack, command_id)

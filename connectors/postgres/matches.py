@@ -1,0 +1,440 @@
+"""Scored pairs, candidate keys, verdicts and frozen statistics (`core.match*`, CORE-9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from connectors.postgres.pool import Connection
+
+Key = tuple[str, str]
+"""Kind and value of a candidate key."""
+
+Pair = tuple[str, str]
+"""Left and right id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose matches: one tenant's pairs of one pack."""
+
+    tenant: str
+    pack: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A core record as the matcher reads it."""
+
+    side: str
+    id: str
+    version: int
+    deleted: bool
+    fields: Mapping[str, Any]
+    committed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPair:
+    """One row of `core.matches`.
+
+    `scored` is the pair as the matcher scored it (None where only a person's word made it), `state`
+    its assignment; `evidence` is what the event carries. `live` pairs are still candidates.
+    """
+
+    left: str
+    right: str
+    match_id: str
+    version: int
+    status: str
+    confidence: Decimal
+    confidence_method: str
+    probability: Decimal
+    rank_score: Decimal
+    ambiguous: bool
+    provisional: bool
+    alternative: bool
+    live: bool
+    evidence: Mapping[str, Any]
+    scored: Mapping[str, Any] | None
+    state: Mapping[str, Any]
+    reason: str
+    model_version: str
+    matcher_version: str
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    source_committed_at: datetime | None = None
+
+    @property
+    def pair(self) -> Pair:
+        return self.left, self.right
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person last said of a pair."""
+
+    left: str
+    right: str
+    verdict: str
+    actor: str
+    reason: str
+    given_at: datetime
+    left_identity: str | None = None
+    right_identity: str | None = None
+
+
+_COLUMNS = """left_id, right_id, match_id, version, status, confidence, confidence_method,
+ probability, rank_score, ambiguous, provisional, alternative, live, evidence::text as evidence,
+ scored::text as scored, state::text as state, reason, model_version, matcher_version, decided_by,
+ decided_at, source_committed_at"""
+
+
+async def lock_matching(connection: Connection, place: Place) -> None:
+    """Holds the tenant's assignment until the transaction ends: one writer of pairs at a time."""
+    await connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended($1, 5))", f"{place.tenant}\x1f{place.pack}"
+    )
+
+
+async def read_subjects(
+    connection: Connection, place: Place, kind: str, side: str, ids: Iterable[str]
+) -> dict[str, Subject]:
+    """Core records by id, deleted ones included; unknown ids are absent."""
+    rows = await connection.fetch(
+        """select id, version, deleted, fields::text as fields, source_committed_at
+             from core.records
+            where tenant = $1 and pack = $2 and kind = $3 and side = $4 and id = any($5::text[])""",
+        place.tenant,
+        place.pack,
+        kind,
+        side,
+        sorted(set(ids)),
+    )
+    return {
+        row["id"]: Subject(
+            side,
+            row["id"],
+            row["version"],
+            row["deleted"],
+            orjson.loads(row["fields"]),
+            row["source_committed_at"],
+        )
+        for row in rows
+    }
+
+
+async def subject_ids(connection: Connection, place: Place, kind: str, side: str) -> list[str]:
+    """Ids of all core records of a kind and side that are not deleted, in order."""
+    rows = await connection.fetch(
+        """select id from core.records where tenant = $1 and pack = $2 and kind = $3 and side = $4
+             and not deleted order by id""",
+        place.tenant,
+        place.pack,
+        kind,
+        side,
+    )
+    return [row["id"] for row in rows]
+
+
+async def replace_keys(
+    connection: Connection, place: Place, side: str, keys: Mapping[str, Iterable[Key]]
+) -> None:
+    """Makes the candidate keys of records exactly these; an empty list removes a record's keys."""
+    wanted = [(kind, value, id) for id, found in keys.items() for kind, value in set(found)]
+    kinds = [one[0] for one in wanted]
+    values = [one[1] for one in wanted]
+    ids = [one[2] for one in wanted]
+    await connection.execute(
+        """delete from core.match_keys k
+            where tenant = $1 and pack = $2 and side = $3 and id = any($4::text[])
+              and not exists (select from unnest($5::text[], $6::text[], $7::text[])
+                                as w(kind, value, id)
+                               where w.kind = k.kind and w.value = k.value and w.id = k.id)""",
+        place.tenant,
+        place.pack,
+        side,
+        sorted(keys),
+        kinds,
+        values,
+        ids,
+    )
+    await connection.execute(
+        """insert into core.match_keys (tenant, pack, side, kind, value, id)
+           select $1, $2, $3, w.* from unnest($4::text[], $5::text[], $6::text[]) as w
+           on conflict do nothing""",
+        place.tenant,
+        place.pack,
+        side,
+        kinds,
+        values,
+        ids,
+    )
+
+
+async def ids_by_keys(
+    connection: Connection, place: Place, side: str, keys: Sequence[Key], limit: int
+) -> dict[Key, list[str]]:
+    """For each key the ids of records of `side` that hold it, the smallest `limit` ids at most."""
+    rows = await connection.fetch(
+        """select w.kind, w.value, found.id
+             from unnest($4::text[], $5::text[]) as w(kind, value),
+                  lateral (select k.id from core.match_keys k
+                            where k.tenant = $1 and k.pack = $2 and k.side = $3
+                              and k.kind = w.kind and k.value = w.value
+                            order by k.id limit $6) as found""",
+        place.tenant,
+        place.pack,
+        side,
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        limit,
+    )
+    found: dict[Key, list[str]] = {}
+    for row in rows:
+        found.setdefault((row["kind"], row["value"]), []).append(row["id"])
+    return found
+
+
+async def component_of(
+    connection: Connection, place: Place, left: Iterable[str], right: Iterable[str]
+) -> list[StoredPair]:
+    """All live pairs that hang together with these records, and ended ones between them.
+
+    Two pairs hang together when they share a record. Ordered by left and right id.
+    """
+    rows = await connection.fetch(
+        f"""
+        with recursive reached(side, id) as (
+            select 'l', unnest($3::text[]) union select 'r', unnest($4::text[])
+          union
+            select hop.side, hop.id from reached, lateral (
+              select 'r' as side, m.right_id as id from core.matches m
+               where reached.side = 'l' and m.tenant = $1 and m.pack = $2 and m.live
+                 and m.left_id = reached.id
+              union all
+              select 'l', m.left_id from core.matches m
+               where reached.side = 'r' and m.tenant = $1 and m.pack = $2 and m.live
+                 and m.right_id = reached.id) as hop)
+        select {_COLUMNS} from core.matches
+         where tenant = $1 and pack = $2
+           and (left_id in (select id from reached where side = 'l')
+                or right_id in (select id from reached where side = 'r'))
+         order by left_id, right_id""",
+        place.tenant,
+        place.pack,
+        sorted(set(left)),
+        sorted(set(right)),
+    )
+    return [_stored(row) for row in rows]
+
+
+async def stored_pairs(
+    connection: Connection, place: Place, pairs: Iterable[Pair]
+) -> dict[Pair, StoredPair]:
+    """Pairs by ids, superseded ones included."""
+    wanted = sorted(set(pairs))
+    rows = await connection.fetch(
+        f"""select {_COLUMNS} from core.matches
+             where tenant = $1 and pack = $2
+               and (left_id, right_id) in (select * from unnest($3::text[], $4::text[]))""",
+        place.tenant,
+        place.pack,
+        [pair[0] for pair in wanted],
+        [pair[1] for pair in wanted],
+    )
+    return {pair.pair: pair for pair in map(_stored, rows)}
+
+
+async def write_pairs(connection: Connection, place: Place, pairs: Sequence[StoredPair]) -> None:
+    """Writes pairs under the tenant's lock; those that leave `auto` or `confirmed` go first."""
+    leaving = [one for one in pairs if one.status not in {"auto", "confirmed"}]
+    entering = [one for one in pairs if one.status in {"auto", "confirmed"}]
+    for part in (leaving, entering):
+        if part:
+            await connection.executemany(_WRITE, [_parameters(place, one) for one in part])
+
+
+_WRITE = """
+insert into core.matches (tenant, pack, left_id, right_id, match_id, version, status, confidence,
+  confidence_method, probability, rank_score, ambiguous, provisional, alternative, live, evidence,
+  scored, state, reason, model_version, matcher_version, decided_by, decided_at,
+  source_committed_at)
+values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16::jsonb,$17::jsonb,$18::jsonb,$19,$20,
+  $21,$22,$23,$24)
+on conflict (tenant, pack, left_id, right_id) do update set
+  version = excluded.version, status = excluded.status, confidence = excluded.confidence,
+  confidence_method = excluded.confidence_method, probability = excluded.probability,
+  rank_score = excluded.rank_score, ambiguous = excluded.ambiguous,
+  provisional = excluded.provisional, alternative = excluded.alternative, live = excluded.live,
+  evidence = excluded.evidence, scored = excluded.scored, state = excluded.state,
+  reason = excluded.reason, model_version = excluded.model_version,
+  matcher_version = excluded.matcher_version, decided_by = excluded.decided_by,
+  decided_at = excluded.decided_at, source_committed_at = excluded.source_committed_at,
+  updated_at = clock_timestamp()
+"""
+
+
+def _parameters(place: Place, one: StoredPair) -> tuple[Any, ...]:
+    return (
+        place.tenant,
+        place.pack,
+        one.left,
+        one.right,
+        one.match_id,
+        one.version,
+        one.status,
+        one.confidence,
+        one.confidence_method,
+        one.probability,
+        one.rank_score,
+        one.ambiguous,
+        one.provisional,
+        one.alternative,
+        one.live,
+        _json(one.evidence),
+        _json(one.scored) if one.scored is not None else None,
+        _json(one.state),
+        one.reason,
+        one.model_version,
+        one.matcher_version,
+        one.decided_by,
+        one.decided_at,
+        one.source_committed_at,
+    )
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+def _stored(row: Mapping[str, Any]) -> StoredPair:
+    values = dict(row)
+    values["left"], values["right"] = values.pop("left_id"), values.pop("right_id")
+    for name in ("evidence", "scored", "state"):
+        values[name] = orjson.loads(values[name]) if values[name] is not None else None
+    return StoredPair(**values)
+
+
+async def add_verdict(
+    connection: Connection, place: Place, command_id: str, verdict: Verdict, seen: int | None
+) -> bool:
+    """Keeps what a person said; False when the command was kept before."""
+    done = await connection.execute(
+        """insert into core.match_verdicts (tenant, pack, command_id, left_id, right_id, verdict,
+             actor, reason, seen_version, given_at, left_identity, right_identity)
+           values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12) on conflict do nothing""",
+        place.tenant,
+        place.pack,
+        command_id,
+        verdict.left,
+        verdict.right,
+        verdict.verdict,
+        verdict.actor,
+        verdict.reason,
+        seen,
+        verdict.given_at,
+        verdict.left_identity,
+        verdict.right_identity,
+    )
+    return done.endswith(" 1")
+
+
+async def newest_verdicts(
+    connection: Connection, place: Place, left: Iterable[str], right: Iterable[str]
+) -> dict[Pair, Verdict]:
+    """The last word on each pair that touches these records; pairs whose last word is undo are out."""
+    rows = await connection.fetch(
+        """select distinct on (left_id, right_id) left_id, right_id, verdict, actor, reason,
+                  given_at, left_identity, right_identity
+             from core.match_verdicts
+            where tenant = $1 and pack = $2
+              and (left_id = any($3::text[]) or right_id = any($4::text[]))
+            order by left_id, right_id, seq desc""",
+        place.tenant,
+        place.pack,
+        sorted(set(left)),
+        sorted(set(right)),
+    )
+    found = (
+        Verdict(
+            row["left_id"],
+            row["right_id"],
+            row["verdict"],
+            row["actor"],
+            row["reason"],
+            row["given_at"],
+            row["left_identity"],
+            row["right_identity"],
+        )
+        for row in rows
+    )
+    return {(one.left, one.right): one for one in found if one.verdict != "undo"}
+
+
+async def statistics_version(connection: Connection, place: Place) -> int | None:
+    """Version of the tenant's frozen statistics; None before the first snapshot."""
+    return await connection.fetchval(
+        "select max(version) from core.match_statistics where tenant = $1 and pack = $2",
+        place.tenant,
+        place.pack,
+    )
+
+
+async def newest_statistics(connection: Connection, place: Place) -> tuple[int, bytes] | None:
+    """Version and JSON of the tenant's frozen statistics; None before the first snapshot."""
+    row = await connection.fetchrow(
+        """select version, body::text as body from core.match_statistics
+            where tenant = $1 and pack = $2 order by version desc limit 1""",
+        place.tenant,
+        place.pack,
+    )
+    return (row["version"], row["body"].encode()) if row else None
+
+
+async def save_statistics(
+    connection: Connection, place: Place, version: int, records: int, body: bytes
+) -> None:
+    """Keeps a snapshot under its version and forgets all but the last five."""
+    await connection.execute(
+        """insert into core.match_statistics (tenant, pack, version, records, body)
+           values ($1, $2, $3, $4, $5::jsonb) on conflict do nothing""",
+        place.tenant,
+        place.pack,
+        version,
+        records,
+        body.decode(),
+    )
+    await connection.execute(
+        "delete from core.match_statistics where tenant = $1 and pack = $2 and version <= $3",
+        place.tenant,
+        place.pack,
+        version - 5,
+    )
+
+
+async def model_in_use(connection: Connection) -> tuple[str, int, int | None] | None:
+    """Id, dimension and vocabulary of the encoder whose vectors are in use; None before the first."""
+    row = await connection.fetchrow(
+        "select model_id, dimension, vocabulary_size from search.models"
+        " order by used_since desc limit 1"
+    )
+    return (row["model_id"], row["dimension"], row["vocabulary_size"]) if row else None
+
+
+async def use_model(
+    connection: Connection, model_id: str, dimension: int, vocabulary_size: int | None
+) -> None:
+    """Says that this encoder's vectors are the ones in use from now on."""
+    await connection.execute(
+        """insert into search.models (model_id, dimension, vocabulary_size) values ($1, $2, $3)
+           on conflict (model_id) do update set used_since = clock_timestamp()""",
+        model_id,
+        dimension,
+        vocabulary_size,
+    )

@@ -1,0 +1,287 @@
+"""The match worker: which records of the two sides are the same thing (MATCH-1..15).
+
+It hears of every record whose vectors are current (`embed.done`), of people's verdicts
+(`command.match`) and of sources that became complete; it answers with `match.result`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import orjson
+from connectors.postgres.capture import source_completeness
+from pydantic import ValidationError
+
+from connectors.postgres import matches as store
+from connectors.postgres.dirty import DirtyItem, mark_dirty
+from connectors.postgres.matches import Place, StoredPair
+from connectors.postgres.outbox import OutboxMessage, message
+from connectors.postgres.pool import Connection, transaction
+from connectors.vectors.port import VectorIndex
+from schemas.events import MatchCommanded, MatchScored, MatchStatus, RecordEmbedded, SourceCompleted
+from schemas.results import DONE, Outcome, Rejected
+from schemas.topics import COMMAND_MATCH, EMBED_DONE, MATCH_RESULT, OPS_HEALTH
+from streams.match.model import MatcherModel
+from streams.match.policy import MatchingPolicy
+from streams.match.statistics import CorpusCounts, CorpusStatistics
+from streams.packs import load_pack
+from workers.adapters import open_index
+from workers.context import WorkerContext
+from workers.match_round import MatchingRules, Round, write_keys
+from workers.runtime.processor import Incoming
+from workers.tenants import load_tenants, partner_domains
+
+_RECORD, _STATISTICS = "record", "statistics"
+_READ_CHUNK = 1000
+
+
+@dataclass(slots=True)
+class _Work:
+    """What a batch asks of one tenant and pack."""
+
+    changed: dict[str, set[str]]
+    commands: list[MatchCommanded]
+
+
+class MatchProcessor:
+    """Matches changed records, a batch of one tenant and pack in one transaction."""
+
+    worker = "match"
+    topics = (EMBED_DONE, COMMAND_MATCH, OPS_HEALTH)
+
+    def __init__(
+        self,
+        context: WorkerContext,
+        index: VectorIndex | None,
+        partner_domains_of: Callable[[Place], Collection[str]],
+    ) -> None:
+        self._context = context
+        self._index = index
+        self._partner_domains_of = partner_domains_of
+        self._model: str | None = None
+        self._rules: dict[Place, MatchingRules] = {}
+        self._statistics: dict[Place, tuple[int, CorpusStatistics]] = {}
+
+    async def process(self, batch: Sequence[Incoming]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        work: dict[Place, _Work] = defaultdict(lambda: _Work(defaultdict(set), []))
+        for record in batch:
+            outcomes.append(await self._take(record, work))
+        for place in sorted(work, key=lambda one: (one.tenant, one.pack)):
+            await self._match(place, work[place].changed, work[place].commands)
+        return outcomes
+
+    async def process_dirty(self, items: Sequence[DirtyItem]) -> None:
+        """Records to be matched again, and statistics to be taken anew."""
+        work: dict[Place, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for item in items:
+            parts = orjson.loads(item.id)
+            place = Place(item.tenant, parts["pack"])
+            if item.kind == _STATISTICS:
+                await self._take_statistics(place)
+            else:
+                work[place][parts["side"]].add(parts["id"])
+        for place in sorted(work, key=lambda one: (one.tenant, one.pack)):
+            await self._match(place, work[place], [])
+
+    async def _take(self, record: Incoming, work: dict[Place, _Work]) -> Outcome:
+        """Adds what one record asks for; a record that cannot be read is rejected."""
+        if record.value is None:
+            return DONE
+        try:
+            if record.topic == EMBED_DONE:
+                done = RecordEmbedded.model_validate_json(record.value)
+                place = Place(done.tenant, done.pack)
+                if done.side not in self._rules_of(place).sides:
+                    return Rejected(
+                        "unknown_side", "side", f"pack {done.pack} has no side {done.side}"
+                    )
+                work[place].changed[done.side].add(done.id)
+            elif record.topic == COMMAND_MATCH:
+                command = MatchCommanded.model_validate_json(record.value)
+                place = Place(command.tenant, command.pack)
+                left, right = self._rules_of(place).sides
+                work[place].commands.append(command)
+                work[place].changed[left].add(command.left)
+                work[place].changed[right].add(command.right)
+            else:
+                await self._source_completed(SourceCompleted.model_validate_json(record.value))
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            return Rejected(
+                "invalid_event", ".".join(map(str, first["loc"])), f"{record.topic}: {first['msg']}"
+            )
+        return DONE
+
+    async def _match(
+        self, place: Place, changed: dict[str, set[str]], commands: Sequence[MatchCommanded]
+    ) -> None:
+        rules = self._rules_of(place)
+        encoder = await self._encoder()
+        async with transaction(self._context.pool) as connection:
+            await write_keys(connection, place, rules, changed)
+        async with transaction(self._context.pool) as connection:
+            await store.lock_matching(connection, place)
+            for command in commands:
+                await self._keep_verdict(connection, place, command)
+            complete = await source_completeness(connection, place.tenant)
+            statistics = await self._statistics_of(connection, place)
+            changes = await Round(
+                connection,
+                place,
+                rules,
+                statistics,
+                self._index if encoder else None,
+                encoder,
+                self._context.clock.now().date(),
+                provisional=not complete or not all(complete.values()),
+                changed=changed,
+            ).run()
+            events = [
+                self._event(place, after) for before, after in changes if _is_news(before, after)
+            ]
+            await self._context.outbox.put(connection, events)
+
+    async def _keep_verdict(
+        self, connection: Connection, place: Place, command: MatchCommanded
+    ) -> None:
+        known = await store.stored_pairs(connection, place, [(command.left, command.right)])
+        scored = known[command.left, command.right].scored if known else None
+        verdict = store.Verdict(
+            command.left,
+            command.right,
+            command.verdict,
+            command.actor,
+            command.reason,
+            command.emitted_at,
+            (scored or {}).get("left_identity"),
+            (scored or {}).get("right_identity"),
+        )
+        await store.add_verdict(
+            connection, place, command.command_id, verdict, command.seen_version
+        )
+
+    async def _source_completed(self, event: SourceCompleted) -> None:
+        """A complete source ends provisional results: statistics anew, then every record again."""
+        place = Place(event.tenant, event.pack)
+        async with transaction(self._context.pool) as connection:
+            await mark_dirty(connection, self.worker, [_statistics_item(place)])
+
+    async def _take_statistics(self, place: Place) -> None:
+        """Freezes new statistics over both sides and marks the records to be matched again."""
+        rules = self._rules_of(place)
+        counts = CorpusCounts()
+        marks: list[DirtyItem] = []
+        async with transaction(self._context.pool) as connection:
+            for side in rules.sides:
+                ids = await store.subject_ids(connection, place, rules.policy.subject, side)
+                for start in range(0, len(ids), _READ_CHUNK):
+                    part = ids[start : start + _READ_CHUNK]
+                    found = await store.read_subjects(
+                        connection, place, rules.policy.subject, side, part
+                    )
+                    for subject in found.values():
+                        if rules.policy.admits(side, subject.fields):
+                            counts.add(
+                                rules.policy.record(
+                                    side, subject.id, subject.fields, rules.partner_domains
+                                )
+                            )
+                            marks.append(_record_item(place, side, subject.id))
+            known = await store.newest_statistics(connection, place)
+            body = orjson.dumps(counts.snapshot().to_json())
+            version = (known[0] if known else 0) + 1
+            await store.save_statistics(connection, place, version, counts.records, body)
+        async with transaction(self._context.pool) as connection:
+            await mark_dirty(connection, self.worker, marks)
+
+    async def _statistics_of(self, connection: Connection, place: Place) -> CorpusStatistics:
+        version = await store.statistics_version(connection, place)
+        kept = self._statistics.get(place)
+        if version is None:
+            return CorpusStatistics()
+        if kept is None or kept[0] != version:
+            newest = await store.newest_statistics(connection, place)
+            body = orjson.loads(newest[1]) if newest else {}
+            self._statistics[place] = (version, CorpusStatistics.from_json(body))
+        return self._statistics[place][1]
+
+    async def _encoder(self) -> str | None:
+        """The model whose vectors are in use; the index is turned to it when it changes."""
+        if self._index is None:
+            return None
+        async with transaction(self._context.pool) as connection:
+            used = await store.model_in_use(connection)
+        if used and used[0] != self._model:
+            await self._index.ensure(used[0], used[1], vocabulary_size=used[2])
+            self._model = used[0]
+        return self._model
+
+    def _rules_of(self, place: Place) -> MatchingRules:
+        if place not in self._rules:
+            pack = load_pack(place.pack)
+            self._rules[place] = MatchingRules(
+                pack=pack.name,
+                sides=pack.sides,
+                policy=MatchingPolicy.parse(pack.file("matching.yaml")),
+                model=MatcherModel.parse(pack.file("matcher.json")),
+                partner_domains=self._partner_domains_of(place),
+            )
+        return self._rules[place]
+
+    def _event(self, place: Place, after: StoredPair) -> OutboxMessage:
+        event = MatchScored(
+            tenant=place.tenant,
+            pack=place.pack,
+            correlation_id=f"{after.match_id}:{after.version}",
+            source_committed_at=after.source_committed_at,
+            emitted_at=self._context.clock.wall(),
+            match_id=after.match_id,
+            left=after.left,
+            right=after.right,
+            version=after.version,
+            status=MatchStatus(after.status),
+            confidence=after.confidence,
+            confidence_method=after.confidence_method,
+            probability=after.probability,
+            rank_score=after.rank_score,
+            ambiguous=after.ambiguous,
+            alternative=after.alternative,
+            provisional=after.provisional,
+            evidence=dict(after.evidence),
+            reason=after.reason,
+            model_version=after.model_version,
+            matcher_version=after.matcher_version,
+        )
+        return message(MATCH_RESULT, event, state=True)
+
+
+_HEARD_OF = {"candidate", "auto", "confirmed", "rejected"}
+
+
+def _is_news(before: StoredPair | None, after: StoredPair) -> bool:
+    """Whether subscribers must hear: of pairs that are matches, were some, or end being some."""
+    return after.status in _HEARD_OF or (before is not None and before.status in _HEARD_OF)
+
+
+def _record_item(place: Place, side: str, record_id: str) -> DirtyItem:
+    parts = {"pack": place.pack, "side": side, "id": record_id}
+    return DirtyItem(place.tenant, _RECORD, orjson.dumps(parts).decode(), "statistics changed")
+
+
+def _statistics_item(place: Place) -> DirtyItem:
+    parts = orjson.dumps({"pack": place.pack}).decode()
+    return DirtyItem(place.tenant, _STATISTICS, parts, "source complete")
+
+
+def build(context: WorkerContext) -> MatchProcessor:
+    """The match worker, with the vector index that the settings name."""
+    tenants = load_tenants(context.settings.config.directory)
+
+    def domains(place: Place) -> Collection[str]:
+        known = tenants.get(place.tenant)
+        return partner_domains(known, place.pack) if known else frozenset()
+
+    return MatchProcessor(context, open_index(context.settings), domains)

@@ -1,0 +1,344 @@
+"""One round of matching for one tenant and pack, in one transaction (design.md section 6).
+
+The tenant's lock is taken first and everything is read after it, so that of two rounds the later one
+sees what the earlier wrote and read. What is written is the assignment of every connected component
+that the changed records touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from connectors.postgres import matches as store
+from connectors.postgres.matches import Place, StoredPair, Subject
+from connectors.postgres.pool import Connection
+from connectors.vectors.neighbours import Neighbourhood, neighbourhood
+from connectors.vectors.port import RecordKey, VectorIndex
+from streams.match.assignment import Assignment, AssignmentPolicy, MatchState, Verdict, assign
+from streams.match.candidates import CANDIDATE_LIMIT, lookup_keys
+from streams.match.keys import match_keys
+from streams.match.literal import LiteralPolicy
+from streams.match.model import MatcherModel
+from streams.match.policy import MatchingPolicy
+from streams.match.records import MatchRecord, SemanticEvidence
+from streams.match.scored_pair import ScoredPair
+from streams.match.scoring import score_candidates
+from streams.match.statistics import KEY_LIMIT, CorpusStatistics
+
+_PLAUSIBLE_LOG_ODDS = -2.944  # a probability of 0.05: less is not worth keeping
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingRules:
+    """What a pack and a tenant say about matching; the same for every record of a round."""
+
+    pack: str
+    sides: tuple[str, str]
+    policy: MatchingPolicy
+    model: MatcherModel
+    literal: LiteralPolicy = field(default_factory=LiteralPolicy)
+    assignment: AssignmentPolicy = field(default_factory=AssignmentPolicy)
+    partner_domains: Collection[str] = frozenset()
+
+    def other(self, side: str) -> str:
+        """The side that a record of `side` is matched with."""
+        left, right = self.sides
+        return right if side == left else left
+
+
+@dataclass(slots=True)
+class Round:
+    """The changed records of one tenant and pack, and what the round needs to match them."""
+
+    connection: Connection
+    place: Place
+    rules: MatchingRules
+    statistics: CorpusStatistics
+    index: VectorIndex | None
+    encoder: str | None
+    as_of: date
+    provisional: bool
+    changed: dict[str, set[str]]
+    _subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
+
+    async def run(self) -> list[tuple[StoredPair | None, StoredPair]]:
+        """Matches; returns each pair that changed as (before or None, after), already written."""
+        await store.lock_matching(self.connection, self.place)
+        scored, touched = await self._score_changed()
+        component = await store.component_of(
+            self.connection, self.place, touched[self.rules.sides[0]], touched[self.rules.sides[1]]
+        )
+        await self._load_missing(component)
+        pool = [*self._unchanged(component), *scored]
+        previous = [MatchState.from_json(one.state) for one in component]
+        assignment = assign(
+            pool,
+            await self._verdicts(touched, component),
+            previous,
+            self.rules.model,
+            tenant=self.place.tenant,
+            pack=self.place.pack,
+            policy=self.rules.assignment,
+            merged=self._merged(),
+        )
+        return await self._write(assignment, pool, component)
+
+    async def _score_changed(self) -> tuple[list[ScoredPair], dict[str, set[str]]]:
+        """The pairs of the changed records scored anew, and every record they touch, by side."""
+        touched = {side: set(self.changed.get(side, ())) for side in self.rules.sides}
+        await self._load(touched)
+        pairs: dict[tuple[str, str], ScoredPair] = {}
+        for side in self.rules.sides:
+            for record_id in sorted(self.changed.get(side, ())):
+                record = self._record(side, record_id)
+                if record is None:
+                    continue
+                for pair in await self._scored(record):
+                    pairs[pair.left_id, pair.right_id] = pair
+                    touched[pair.left_side].add(pair.left_id)
+                    touched[pair.right_side].add(pair.right_id)
+        return [pairs[key] for key in sorted(pairs)], touched
+
+    async def _scored(self, record: MatchRecord) -> list[ScoredPair]:
+        other = self.rules.other(record.side)
+        near = await self._neighbourhood(record, other)
+        keyed = await store.ids_by_keys(
+            self.connection, self.place, other, lookup_keys(record, self.statistics), KEY_LIMIT
+        )
+        ids = sorted({one for found in keyed.values() for one in found})[:CANDIDATE_LIMIT]
+        ids = sorted({*ids, *near.hits})
+        await self._load({other: set(ids)})
+        candidates = [
+            found
+            for one in ids
+            if (found := self._record(other, one)) is not None
+            and self.rules.policy.prefilter.admits(record, found, self.as_of)
+        ]
+        semantic = await near.evidence([one.id for one in candidates])
+        scored = score_candidates(
+            record,
+            candidates,
+            self.statistics,
+            self.rules.model,
+            _semantic_evidence(semantic, self.encoder),
+            left_side=self.rules.sides[0],
+            literal=self.rules.literal,
+        )
+        return [one for one in scored if _worth_keeping(one)]
+
+    async def _neighbourhood(self, record: MatchRecord, other: str) -> Neighbourhood:
+        if self.index is None:
+            return Neighbourhood.none()
+        key = RecordKey(self.place.tenant, self.place.pack, record.side, record.id)
+        policy = self.rules.policy
+        return await neighbourhood(
+            self.index, key, other, top_k=policy.neighbours, least_cosine=policy.neighbour_cosine
+        )
+
+    async def _load(self, wanted: Mapping[str, Iterable[str]]) -> None:
+        for side, ids in wanted.items():
+            missing = {one for one in ids if (side, one) not in self._subjects}
+            if missing:
+                found = await store.read_subjects(
+                    self.connection, self.place, self.rules.policy.subject, side, missing
+                )
+                self._subjects.update({(side, one): subject for one, subject in found.items()})
+
+    async def _load_missing(self, component: Sequence[StoredPair]) -> None:
+        left, right = self.rules.sides
+        await self._load({left: {p.left for p in component}, right: {p.right for p in component}})
+
+    def _record(self, side: str, record_id: str) -> MatchRecord | None:
+        """The record as the matcher sees it; None where it is gone or no subject of matching."""
+        subject = self._subjects.get((side, record_id))
+        if subject is None or subject.deleted:
+            return None
+        if not self.rules.policy.admits(side, subject.fields):
+            return None
+        return self.rules.policy.record(side, record_id, subject.fields, self.rules.partner_domains)
+
+    def _unchanged(self, component: Sequence[StoredPair]) -> list[ScoredPair]:
+        """Live pairs of records that did not change: their own scores stand."""
+        left, right = self.rules.sides
+        return [
+            ScoredPair.from_json(one.scored)
+            for one in component
+            if one.live
+            and one.scored is not None
+            and one.left not in self.changed.get(left, ())
+            and one.right not in self.changed.get(right, ())
+        ]
+
+    def _merged(self) -> dict[tuple[str, str], tuple[str, str]]:
+        """Records that were merged away, with their survivors (AM-8)."""
+        return {
+            place: (place[0], str(subject.fields["merged_into"]))
+            for place, subject in self._subjects.items()
+            if subject.deleted and subject.fields.get("merged_into")
+        }
+
+    async def _verdicts(
+        self, touched: Mapping[str, set[str]], component: Sequence[StoredPair]
+    ) -> list[Verdict]:
+        left, right = self.rules.sides
+        gone = {one for side, one in self._merged() if side == left}
+        spoken = await store.newest_verdicts(
+            self.connection,
+            self.place,
+            {*touched[left], *(one.left for one in component), *gone},
+            {*touched[right], *(one.right for one in component)},
+        )
+        return [
+            Verdict(
+                left=(left, one.left),
+                right=(right, one.right),
+                verdict="confirm" if one.verdict == "confirm" else "reject",
+                decided_by=one.actor,
+                decided_at=one.given_at.isoformat(),
+                reason=one.reason,
+                left_identity=one.left_identity,
+                right_identity=one.right_identity,
+            )
+            for one in spoken.values()
+        ]
+
+    async def _write(
+        self,
+        assignment: Assignment,
+        pool: Sequence[ScoredPair],
+        component: Sequence[StoredPair],
+    ) -> list[tuple[StoredPair | None, StoredPair]]:
+        before = {one.pair: one for one in component}
+        settled = {(one.left_id, one.right_id): one for one in (*pool, *assignment.pairs)}
+        unknown = [
+            (state.left[1], state.right[1])
+            for state in assignment.states
+            if (state.left[1], state.right[1]) not in before
+        ]
+        before |= await store.stored_pairs(self.connection, self.place, unknown)
+        changes: list[tuple[StoredPair | None, StoredPair]] = []
+        for state in assignment.states:
+            pair = state.left[1], state.right[1]
+            after = self._stored(state, settled.get(pair), before.get(pair))
+            if _differs(before.get(pair), after):
+                changes.append((before.get(pair), after))
+        await store.write_pairs(self.connection, self.place, [after for _, after in changes])
+        return changes
+
+    def _stored(
+        self, state: MatchState, pair: ScoredPair | None, before: StoredPair | None
+    ) -> StoredPair:
+        left, right = state.left[1], state.right[1]
+        scored = pair.to_json() if pair else None
+        model = self.rules.model
+        return StoredPair(
+            left=left,
+            right=right,
+            match_id=state.match_id,
+            version=(before.version if before else 0) + 1,
+            status=state.status,
+            confidence=_decimal(state.confidence, 4),
+            confidence_method=state.method,
+            probability=_decimal(state.probability, 6),
+            rank_score=_decimal(state.rank_score, 6),
+            ambiguous=state.ambiguous,
+            provisional=self.provisional,
+            alternative=state.alternative,
+            live=pair is not None,
+            evidence=_evidence(state, scored),
+            scored=scored,
+            state=state.to_json(),
+            reason=state.reason,
+            model_version=self.encoder or "",
+            matcher_version=f"{model.version}+{model.weights_hash}",
+            decided_by=state.decided_by,
+            decided_at=datetime.fromisoformat(state.decided_at) if state.decided_at else None,
+            source_committed_at=self._committed_at(left, right),
+        )
+
+    def _committed_at(self, left: str, right: str) -> datetime | None:
+        sides = self.rules.sides
+        subjects = (self._subjects.get((sides[0], left)), self._subjects.get((sides[1], right)))
+        times = [one.committed_at for one in subjects if one and one.committed_at]
+        return max(times, default=None)
+
+
+async def write_keys(
+    connection: Connection, place: Place, rules: MatchingRules, changed: Mapping[str, set[str]]
+) -> None:
+    """Makes the candidate keys of changed records those of their present state; commits first.
+
+    A round that looks afterwards finds them; one that looked before will be found by this one.
+    """
+    for side in rules.sides:
+        ids = changed.get(side)
+        if not ids:
+            continue
+        subjects = await store.read_subjects(connection, place, rules.policy.subject, side, ids)
+        keys: dict[str, list[store.Key]] = {}
+        for one in sorted(ids):
+            subject = subjects.get(one)
+            keys[one] = []
+            if subject and not subject.deleted and rules.policy.admits(side, subject.fields):
+                record = rules.policy.record(side, one, subject.fields, rules.partner_domains)
+                keys[one] = [(key.kind, key.value) for key in match_keys(record)]
+        await store.replace_keys(connection, place, side, keys)
+
+
+def _semantic_evidence(
+    cosines: Mapping[str, tuple[float | None, float | None]], encoder: str | None
+) -> dict[str, SemanticEvidence]:
+    return {
+        one: SemanticEvidence(encoder or "", identity=identity, context=context)
+        for one, (identity, context) in cosines.items()
+    }
+
+
+def _worth_keeping(pair: ScoredPair) -> bool:
+    return pair.log_odds >= _PLAUSIBLE_LOG_ODDS or pair.literal.band != "none"
+
+
+def _evidence(state: MatchState, scored: Mapping[str, Any] | None) -> dict[str, Any]:
+    evidence = dict(scored or {})
+    evidence |= {"band": state.band, "rank": state.rank, "contradicted": state.contradicted}
+    return evidence
+
+
+def _decimal(value: float, places: int) -> Decimal:
+    return Decimal(str(round(value, places)))
+
+
+_COMPARED = (
+    "status",
+    "confidence",
+    "confidence_method",
+    "probability",
+    "rank_score",
+    "ambiguous",
+    "provisional",
+    "alternative",
+    "live",
+    "scored",
+    "reason",
+    "matcher_version",
+    "decided_by",
+)
+
+
+def _differs(before: StoredPair | None, after: StoredPair) -> bool:
+    if before is None:
+        return True
+    return any(_plain(getattr(before, name)) != _plain(getattr(after, name)) for name in _COMPARED)
+
+
+def _plain(value: Any) -> Any:
+    """JSON turns tuples into lists; compare what would be stored."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
