@@ -64,7 +64,10 @@ def run_command(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
 
 
 def load_settings() -> Settings:
-    """The settings of this command; names every variable that is missing."""
+    """The settings of this command, those of the local stack where none are given."""
+    from workers.local import find_local_stack
+
+    find_local_stack()
     try:
         return Settings.load()
     except SettingsMissing as problem:
