@@ -108,8 +108,9 @@ def _fetch(client: httpx.Client, url: str, path: Path, sha256: str) -> None:
             with os.fdopen(handle, "wb") as file:
                 _stream_into(client, url, file)
         except httpx.HTTPError as problem:
+            reason = str(problem).partition("\n")[0]
             raise JarDownloadError(
-                f"{path.name} could not be downloaded: {problem}. "
+                f"{path.name} could not be downloaded: {reason}. "
                 "Check this machine's way to Maven Central (proxy, certificates) and run it again."
             ) from problem
         found = _sha256_of(Path(partial))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import psutil
 
 from deploy.local.service import CannotStartError
-from deploy.local.settings import HOST, PORTS_PER_STACK
+from deploy.local.settings import HOST
 
 
 def is_free(port: int) -> bool:
@@ -32,17 +32,6 @@ def refuse_ports_in_use(process: str, ports: Mapping[str, int]) -> None:
             )
 
 
-def free_port_base(start: int, stop: int, step: int = PORTS_PER_STACK) -> int:
-    """A port base in [start, stop) of which no port is taken.
-
-    Raises CannotStartError when there is none.
-    """
-    for base in range(start, stop, step):
-        if all(is_free(port) for port in range(base, base + PORTS_PER_STACK)):
-            return base
-    raise CannotStartError(f"no {PORTS_PER_STACK} free ports in a row from {start} to {stop}")
-
-
 def _listener(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
@@ -50,6 +39,6 @@ def _listener(port: int) -> str:
                 continue
             if connection.laddr.port == port and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
-    except psutil.Error:
-        pass
+    except psutil.Error:  # not every user may ask for every process
+        return "another program"
     return "another program"

@@ -22,7 +22,7 @@ from tests.stack import own_stack
 # root's Python and packages may lie where nobody else gets to them
 collect_ignore = [] if ordinary_python() else ["test_ordinary_user.py"]
 
-SLEEPER = "import time\nwhile True: time.sleep(60)"
+SLEEPER = "import signal\nwhile True: signal.pause()"
 
 
 def sleeping_worker(name: str, *arguments: str) -> WorkerCommand:
