@@ -34,7 +34,7 @@ demo: $(VENV)/.local  ## Show the product: a day in the CRM, decisions as they c
 .PHONY: test
 test: $(VENV)/.dev $(BGE_ENV)/.complete  ## All tests, with coverage; fetches torch (6 GB) once
 	$(BIN)/coverage erase
-	$(BGE_ENV)/bin/python -m pytest -m bge $(COVERAGE) tests
+	$(BGE_ENV)/bin/python -m pytest -m bge $(COVERAGE) $(LIGHT_TESTS)
 	$(BIN)/python -m pytest -m "not bge and not chaos" $(COVERAGE)term:skip-covered --cov-append \
 		--cov-fail-under=80 $(LIGHT_TESTS)
 
@@ -65,7 +65,7 @@ locks: $(VENV)/.bootstrap  ## Write the locks anew from pyproject.toml (UPGRADE=
 		--extra local -c requirements/dev.txt -o requirements/local.txt
 	$(COMPILE) requirements/build.in requirements/encoder.in -c requirements/dev.txt \
 		-o requirements/core.txt
-	$(COMPILE) requirements/build.in requirements/encoder.in --extra bge --extra dev \
+	$(COMPILE) requirements/build.in requirements/encoder.in --extra bge --extra local --extra dev \
 		-o requirements/bge.txt
 	$(subst pyproject.toml,requirements/ui.in,$(COMPILE)) -o requirements/ui.txt
 	$(subst pyproject.toml,requirements/build.in,$(COMPILE)) -c requirements/dev.txt \

@@ -20,7 +20,7 @@ ASKED = {
     "core": (),
     "local": ("local",),
     "dev": ("local", "dev", "bench"),
-    "bge": ("bge", "dev"),
+    "bge": ("bge", "local", "dev"),
 }
 
 
