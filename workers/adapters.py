@@ -12,9 +12,11 @@ from workers.settings import EncoderSettings, Settings
 async def open_encoder(settings: EncoderSettings) -> Encoder:
     """The encoder, its weights loaded. Raises EncoderUnavailable with what to do."""
     if settings.name == "bge_m3":
-        from connectors.encoders.bge_m3 import BgeM3Settings, load_bge_m3
+        from connectors.encoders.bge_m3 import BgeM3Encoder, BgeM3Settings
 
-        return await asyncio.to_thread(load_bge_m3, BgeM3Settings(model=settings.model))
+        return await asyncio.to_thread(
+            BgeM3Encoder.open, BgeM3Settings(model=settings.model, cpu_threads=settings.threads)
+        )
     from connectors.encoders.minilm import MiniLmEncoder, MiniLmSettings
 
     return await asyncio.to_thread(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -12,17 +11,16 @@ import pytest
 from connectors.vectors.pgvector import PgVectorIndex
 from connectors.vectors.port import VectorIndex
 from connectors.vectors.qdrant import IN_MEMORY, QdrantIndex
-from tests.contract.vectors.postgres import scratch_postgres
 from tests.contract.vectors.records import DIMENSION, VOCABULARY
+from tests.stack import RunningStack
 
 QDRANT_SERVER = os.environ.get("REVOPS_TEST_QDRANT_URL", "")
 INDEXES = ["pgvector", "qdrant_memory", *(["qdrant_server"] if QDRANT_SERVER else [])]
 
 
 @pytest.fixture(scope="session")
-def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with scratch_postgres(Path(tmp_path_factory.mktemp("postgres"))) as dsn:
-        yield dsn
+def postgres_dsn(stack: RunningStack) -> str:
+    return stack.new_database("vectors")
 
 
 def unopened(name: str, postgres_dsn: str) -> VectorIndex:

@@ -16,6 +16,7 @@ from connectors.vectors.pgvector import PgVectorIndex, PgVectorSettings
 from connectors.vectors.port import DenseQuery, IndexMisconfigured, RecordKey, VectorPoint
 from schemas.results import Retryable
 from tests.contract.vectors.records import HERE, point, text, unit
+from tests.stack import RunningStack
 
 RECORDS = 1500
 DIMENSION = 32
@@ -133,10 +134,13 @@ async def test_collection_of_another_precision_is_refused_with_the_mend(postgres
     await second.close()
 
 
-async def test_role_without_rights_is_told_what_to_run(postgres_dsn: str, connection: Any) -> None:
-    role = f"reader_{uuid4().hex[:8]}"
-    await connection.execute(f"CREATE ROLE {role} LOGIN")
-    index = PgVectorIndex(postgres_dsn.replace("revops@", f"{role}@"))
+async def test_role_without_rights_is_told_what_to_run(
+    stack: RunningStack, connection: Any
+) -> None:
+    role = stack.new_name("reader")
+    await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{stack.local.password_of(role)}'")
+    database = await connection.fetchval("SELECT current_database()")
+    index = PgVectorIndex(stack.dsn(database, role))
     with pytest.raises(IndexMisconfigured, match="GRANT USAGE, CREATE ON SCHEMA search"):
         await index.ensure(f"test/{uuid4()}", DIMENSION)
     await index.close()
