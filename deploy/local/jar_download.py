@@ -79,13 +79,25 @@ def _unpack_plugin(cache: JarCache) -> None:
     scratch = Path(tempfile.mkdtemp(dir=cache.plugins.parent))
     try:
         with tarfile.open(cache.plugin_tarball) as tarball:
-            tarball.extractall(scratch, filter="data")
+            for member in filter(tarfile.TarInfo.isfile, tarball):
+                _extract(tarball, member, scratch)
         scratch.rename(cache.plugins)
     except OSError:
         if not cache.plugins.is_dir():
             raise  # else another checkout was faster, with the same files
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _extract(tarball: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """One plain file; `extractall(filter=...)` is not there in every Python 3.11."""
+    target = (folder / member.name).resolve()
+    content = tarball.extractfile(member)
+    if content is None or not target.is_relative_to(folder.resolve()):
+        raise JarDownloadError(f"{tarball.name!r} holds {member.name!r}, which is not unpacked")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with content, target.open("wb") as file:
+        shutil.copyfileobj(content, file)
 
 
 def _is_intact(path: Path, sha256: str) -> bool:
