@@ -65,7 +65,7 @@ class RecordNormalised(Event):
 
 
 class SpendMonthRevised(Event):
-    """The billed total of one account and month changed. Topic `core.spend.monthly`; state.
+    """The billed total of one account, month and currency changed. Topic `core.spend.monthly`; state.
 
     `amount` is what the internal CUR says, in `currency`; `customer` is None while nobody owns the
     account. `final` is true when every row of the month has its invoice id (AM-2).
@@ -82,7 +82,11 @@ class SpendMonthRevised(Event):
     version: int
 
     def key_parts(self) -> dict[str, str]:
-        return {"account": self.account_id, "month": self.month.isoformat()}
+        return {
+            "account": self.account_id,
+            "currency": self.currency,
+            "month": self.month.isoformat(),
+        }
 
 
 class BillingMonthLoaded(Event):
@@ -227,6 +231,25 @@ class SourceCompleted(Event):
         return {"source": self.source}
 
 
+class SourceSchemaChanged(Event):
+    """The columns of a captured table are others than before (RAW-3). Topic `ops.health`; state.
+
+    `missing` names columns that the pack's mapping reads and the table does not have: their fields
+    stay empty. `retyped` names columns whose JSON type changed.
+    """
+
+    source_table: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    retyped: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    fingerprint: str
+    version: int
+
+    def key_parts(self) -> dict[str, str]:
+        return {"source": self.source_table}
+
+
 class DataQualityViolated(Event):
     """A finding on a record, or its end. Topic `dq.violation`; state."""
 
@@ -256,3 +279,40 @@ class AuditRecorded(Event):
 
     def key_parts(self) -> dict[str, str]:
         return {"subject": self.subject}
+
+
+class ReviewCommanded(Event):
+    """A person acts on a decision, or asks for a new judgement. Topic `command.review`.
+
+    `reevaluate` judges the pair again by today's rules (WF-9); `seen_version` is the version of the
+    decision that the person saw (WF-3).
+    """
+
+    command_id: str
+    verdict: Literal["approve", "reject", "override", "appeal", "assign", "reevaluate"]
+    left: str
+    right: str
+    actor: str
+    reason: str = ""
+    seen_version: int | None = None
+    assignee: str | None = None
+
+    def key_parts(self) -> dict[str, str]:
+        return {"left": self.left, "right": self.right}
+
+
+class RulesActivated(Event):
+    """A version of the rules judges from now on. Topic `config.rules`; state.
+
+    `hash` names the content, which is kept under `version`; `restores` is the older version that a
+    roll-back brought back (CFG-7, CFG-8).
+    """
+
+    version: int
+    hash: str
+    author: str
+    note: str = ""
+    restores: int | None = None
+
+    def key_parts(self) -> dict[str, str]:
+        return {"pack": self.pack}

@@ -82,7 +82,7 @@ PLATFORM_TOPICS: tuple[Topic, ...] = (
     Topic(CORE_OPPORTUNITY, "tenant, kind, side, id", "normalised opportunities", compacted=True, public=True),
     Topic(CORE_COMPANY, "tenant, kind, side, id", "normalised companies", compacted=True, public=True),
     Topic(CORE_ACCOUNT, "tenant, kind, side, id", "cloud accounts with owner and payer", compacted=True, public=True),
-    Topic(CORE_SPEND_MONTHLY, "tenant, account, month", "billed total per account and month", compacted=True, public=True),
+    Topic(CORE_SPEND_MONTHLY, "tenant, account, currency, month", "billed total per account and month", compacted=True, public=True),
     Topic(CORE_BILLING_MONTH, "tenant, source, month", "load state of billing months", partitions=1, compacted=True, public=True),
     Topic(EMBED_DONE, "tenant, side, id", "a record's vectors are current"),
     Topic(MATCH_RESULT, "tenant, left, right", "scored pairs with evidence", compacted=True, public=True),

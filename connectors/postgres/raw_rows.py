@@ -12,6 +12,7 @@ import orjson
 from connectors.postgres.pool import Connection
 from schemas.cdc import Change, SourcePosition, canonical_key
 from schemas.results import Retryable
+from streams.normalise.derive import Wanted
 from streams.normalise.fold import (
     HANDED_OVER,
     Folded,
@@ -21,12 +22,12 @@ from streams.normalise.fold import (
     handed_over,
     related_rows,
 )
-from streams.normalise.plan import MOVES_SUFFIX, Plan, TablePlan
+from streams.normalise.plan import MOVES_SUFFIX, Plan, TablePlan, TrackedColumn
 from streams.normalise.rows import Lookup, RowStore, SourceRow, text_of
 from streams.normalise.shape import fingerprint
 
-PlanOf = Callable[[str], Plan]
-"""A tenant's plan: mappings may differ between tenants (CFG-9)."""
+TrackedOf = Callable[[str, str], Sequence[TrackedColumn]]
+"""The columns of a tenant's table whose moves are kept (AM-8)."""
 
 _Result = TypeVar("_Result")
 
@@ -63,10 +64,11 @@ class StoredChange:
 
     id: RowId
     folded: Folded
+    is_move: bool = False
 
 
 async def store_changes(
-    connection: Connection, plan_of: PlanOf, changes: Sequence[Change]
+    connection: Connection, tracked_of: TrackedOf, changes: Sequence[Change]
 ) -> list[StoredChange]:
     """Folds a batch into `raw.rows` within the caller's transaction; returns what became of each row.
 
@@ -83,10 +85,8 @@ async def store_changes(
     found: dict[RowId, Folded] = {}
     moved: list[StoredChange] = []
     for id, of_row in by_row.items():
-        table = plan_of(id.tenant).tables.get(id.table)
-        result = folded(
-            rows.get(id), of_row, truncates.get(id), table.tracked if table else ()
-        )
+        tracked = tracked_of(id.tenant, id.table)
+        result = folded(rows.get(id), of_row, truncates.get(id), tracked)
         if result is not None:
             found[id] = result
             moved.extend(_moves(id, result))
@@ -102,7 +102,7 @@ def _moves(id: RowId, result: Folded) -> Iterable[StoredChange]:
         key = canonical_key({"new": move.new, "old": move.old, "row": id.key})
         image = {"new": move.new, "old": move.old, "row": id.key, "column": move.column}
         row = RawRow(image, result.after.position, "c", False, result.after.committed_at)
-        yield StoredChange(RowId(id.tenant, id.table + MOVES_SUFFIX, key), Folded(None, row))
+        yield StoredChange(RowId(id.tenant, id.table + MOVES_SUFFIX, key), Folded(None, row), True)
 
 
 async def _hand_over(
@@ -110,27 +110,28 @@ async def _hand_over(
 ) -> None:
     """Gives the last images of rows whose primary key changed to the rows that they go on as."""
     leaving = [
-        (id, RowId(id.tenant, id.table, state.moved_to), state)
+        (id, RowId(id.tenant, id.table, state.moved_to), state, result.again)
         for id, result in found.items()
         for state in result.left
         if state.moved_to is not None
     ]
     while leaving:
-        unknown = {heir for _, heir, _ in leaving if heir not in rows and heir not in found}
+        unknown = {heir for _, heir, _, _ in leaving if heir not in rows and heir not in found}
         if unknown:
             rows.update((await _locked(connection, sorted(unknown)))[0])
-        further: list[tuple[RowId, RowId, RawRow]] = []
-        for old, heir, state in leaving:
+        further: list[tuple[RowId, RowId, RawRow, bool]] = []
+        for old, heir, state, again in leaving:
             known = found.get(heir)
             before = known.after if known else rows.get(heir)
             after = handed_over(before, old.key, state)
-            if after is None or after == before:
+            if after is None and again:
+                after = before  # filled before a crash that left what follows undone
+            if after is None:
                 continue
-            found[heir] = Folded(
-                known.before if known else rows.get(heir), after, known.again if known else False
-            )
-            if after.deleted and after.moved_to is not None:
-                further.append((heir, RowId(heir.tenant, heir.table, after.moved_to), after))
+            seen = again or (known.again if known else False)
+            found[heir] = Folded(known.before if known else before, after, seen)
+            if after.deleted and after.moved_to is not None and after != before:
+                further.append((heir, RowId(heir.tenant, heir.table, after.moved_to), after, again))
         leaving = further
 
 
@@ -195,7 +196,7 @@ def _arrays(stored: Sequence[StoredChange]) -> tuple[list[Any], ...]:
         [row.deleted for row in rows],
         [row.operation for row in rows],
         [row.committed_at for row in rows],
-        [fingerprint_of(tuple(row.image)) for row in rows],
+        [fingerprint_of((*row.image, *sorted(row.pending))) for row in rows],
         [_SEPARATOR.join(sorted(row.pending)) if row.pending else None for row in rows],
         [row.moved_from for row in rows],
         [row.moved_to for row in rows],
@@ -274,6 +275,30 @@ async def _looked_up(
     return found
 
 
+_LOCK_ROOTS = """
+select 1 from unnest($2::text[], $3::text[]) as k (source_table, pk) cross join lateral (
+  select 1 from raw.rows r
+   where r.tenant = $1 and r.source_table = k.source_table and r.pk = k.pk for no key update) locked
+"""
+
+
+async def locked_roots(
+    connection: Connection, plan: Plan, tenant: str, wanted: Iterable[Wanted]
+) -> None:
+    """Locks the root rows of billing rows and load markers, which have no record of their own.
+
+    Their ids are primary keys: a ledger's rows are found by nothing else.
+    """
+    roots = sorted(
+        (record.table, key)
+        for record, id in wanted
+        for key in _key_variants(plan.primary_key(record.table) or "id", [id])
+    )
+    await connection.execute(
+        _LOCK_ROOTS, tenant, [table for table, _ in roots], [key for _, key in roots]
+    )
+
+
 def _key_variants(column: str, values: Iterable[str]) -> list[str]:
     """Primary keys as they may be written: a number may have come as one or as text."""
     keys: list[str] = []
@@ -292,12 +317,12 @@ def _question(table: TablePlan, column: str, place: int, by_key: bool, keys_only
     """
     image = "image::text"
     if keys_only:
-        pairs = ", ".join(f"{literal(name)}, image -> {literal(name)}" for name in sorted(table.keys))
+        pairs = ", ".join(
+            f"{literal(name)}, image -> {literal(name)}" for name in sorted(table.keys)
+        )
         image = f"jsonb_build_object({pairs})::text"
     columns = f"pk, epoch, position, committed_at, deleted, {image} as image"
-    where = (
-        f"tenant = $1 and source_table = {literal(table.name)} and op <> {literal(HANDED_OVER)}"
-    )
+    where = f"tenant = $1 and source_table = {literal(table.name)} and op <> {literal(HANDED_OVER)}"
     if by_key:
         return (
             f"select {place} as place, null::text as value, {columns} from raw.rows"

@@ -121,7 +121,7 @@ def derived(record: RecordPlan, id: str, gathered: Rows) -> Derived:
 def _unresolved(record: RecordPlan, rows: Rows) -> Iterable[str]:
     """References to rows that are not there (yet)."""
     for join in record.joins.values():
-        if join.many or rows[join.alias] or join.tests:
+        if rows[join.alias] or not join.reference:
             continue
         parents = rows[join.parent]
         if parents and text_of(parents[0].value(join.column)):

@@ -77,21 +77,22 @@ def reference(path: str, joins: Collection[str], fields: Collection[str], where:
 Step = tuple[Reference, Transform]
 
 
-def compiled_field(
-    name: str,
-    spec: FieldMapping,
-    joins: Collection[str],
-    fields: Collection[str],
-    single: Collection[str],
-    where: str,
-) -> FieldPlan:
-    """The plan of one field; `single` names the joins of one row.
-
-    Raises MappingError for unknown paths, transforms and options.
+class Scope(NamedTuple):
+    """What a field may refer to: joins (`single` those of one row), fields before it; and `defaults`,
+    options by transform.
     """
 
+    joins: Collection[str]
+    single: Collection[str]
+    fields: Collection[str]
+    defaults: Mapping[str, Mapping[str, object]]
+
+
+def compiled_field(name: str, spec: FieldMapping, scope: Scope, where: str) -> FieldPlan:
+    """The plan of one field. Raises MappingError for unknown paths, transforms and options."""
+
     def checked(path: str) -> Reference:
-        return reference(path, joins, fields, where)
+        return reference(path, scope.joins, scope.fields, where)
 
     signs = _tests(spec.negative_when, checked)
     guards = _tests(spec.when, checked)
@@ -108,9 +109,9 @@ def compiled_field(
         reads = (checked(spec.sum),)
         compute = _total(name, reads[0])
     else:
-        steps = [(checked(one.path), _transform(one, where)) for one in spec.steps]
+        steps = [(checked(one.path), _transform(one, scope, where)) for one in spec.steps]
         reads = tuple(ref for ref, _ in steps)
-        compute = _stepwise(name, spec, steps, single, where)
+        compute = _stepwise(name, spec, steps, scope.single, where)
     if signs:
         compute = _signed(compute, signs)
     if guards:
@@ -136,9 +137,9 @@ def _tests(
     return tuple((checked(path), compiled_condition(one)) for path, one in conditions.items())
 
 
-def _transform(step: StepMapping, where: str) -> Transform:
+def _transform(step: StepMapping, scope: Scope, where: str) -> Transform:
     try:
-        return transform_named(step.as_, step.options)
+        return transform_named(step.as_, {**scope.defaults.get(step.as_, {}), **step.options})
     except MappingError as problem:
         raise MappingError(f"{where}: {problem}") from problem
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.normalise.conditions import Test, compiled_condition
-from streams.normalise.fields import FieldPlan, Reference, compiled_field, reference
+from streams.normalise.fields import FieldPlan, Reference, Scope, compiled_field, reference
 from streams.normalise.mapping import (
     DELETED,
     ROOT,
@@ -29,7 +29,10 @@ MOVES_SUFFIX = ".moves"
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Rows of `table` whose `key` equals the `column` of the rows of the join `parent`."""
+    """Rows of `table` whose `key` equals the `column` of the rows of the join `parent`.
+
+    A `reference` is a foreign key: what it names should be there.
+    """
 
     alias: str
     table: str
@@ -38,6 +41,7 @@ class Join:
     column: str
     many: bool
     any_one: bool
+    reference: bool
     tests: tuple[tuple[str, Test], ...]
 
 
@@ -138,10 +142,17 @@ class Plan:
         return key[0] if len(key) == 1 else None
 
 
-def compiled_plan(mappings: Sequence[SourceMapping]) -> Plan:
-    """The plan of a pack. Raises MappingError for unknown joins, cycles, transforms and duplicates."""
+def compiled_plan(
+    mappings: Sequence[SourceMapping], defaults: Mapping[str, Mapping[str, object]] | None = None
+) -> Plan:
+    """The plan of a pack; `defaults` are options by transform, for fields that set none.
+
+    Raises MappingError for unknown joins, cycles, transforms and duplicates.
+    """
     records = [
-        _record(mapping.source, record) for mapping in mappings for record in mapping.records
+        _record(mapping, record, defaults or {})
+        for mapping in mappings
+        for record in mapping.records
     ]
     names = [record.name for record in records]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -153,9 +164,14 @@ def compiled_plan(mappings: Sequence[SourceMapping]) -> Plan:
     return Plan(tuple(records), tables)
 
 
-def _record(source: str, mapping: RecordMapping) -> RecordPlan:
+def _record(
+    source_mapping: SourceMapping,
+    mapping: RecordMapping,
+    defaults: Mapping[str, Mapping[str, object]],
+) -> RecordPlan:
+    source = source_mapping.source
     where = f"{source}: record {mapping.kind}/{mapping.side} of {mapping.root}"
-    levels = _levels(source, mapping, where)
+    levels = _levels(source_mapping, mapping, where)
     joins = {join.alias: join for level in levels for join in level}
     known = {ROOT, *joins}
     if mapping.ledger:
@@ -166,11 +182,10 @@ def _record(source: str, mapping: RecordMapping) -> RecordPlan:
         name = f"{mapping.kind}/{mapping.side}"
     single = {ROOT, *(alias for alias, join in joins.items() if not join.many)}
     seen: list[str] = []
+    scope = Scope(known, single, seen, defaults)
     fields: list[FieldPlan] = []
     for field_name, spec in mapping.fields.items():
-        fields.append(
-            compiled_field(field_name, spec, known, seen, single, f"{where}: {field_name}")
-        )
+        fields.append(compiled_field(field_name, spec, scope, f"{where}: {field_name}"))
         seen.append(field_name)
     return RecordPlan(
         name=name,
@@ -200,7 +215,9 @@ def _tests(
     )
 
 
-def _levels(source: str, mapping: RecordMapping, where: str) -> tuple[tuple[Join, ...], ...]:
+def _levels(
+    source: SourceMapping, mapping: RecordMapping, where: str
+) -> tuple[tuple[Join, ...], ...]:
     """The joins by the number of hops from the root."""
     placed: dict[str, int] = {ROOT: 0}
     levels: list[list[Join]] = []
@@ -228,16 +245,18 @@ def _parent(join: JoinMapping) -> str:
     return join.equals.split(".", 1)[0]
 
 
-def _join(source: str, alias: str, mapping: JoinMapping) -> Join:
+def _join(source: SourceMapping, alias: str, mapping: JoinMapping) -> Join:
+    keys = source.keys.get(mapping.table, ["id"])
     parent, column = mapping.equals.split(".", 1)
     return Join(
         alias,
-        f"{source}.{mapping.table}",
+        f"{source.source}.{mapping.table}",
         mapping.key,
         parent,
         column,
         mapping.many,
         mapping.any_one,
+        keys == [mapping.key] and not (mapping.many or mapping.where),
         tuple((name, compiled_condition(test)) for name, test in mapping.where.items()),
     )
 

@@ -7,7 +7,7 @@ their text to those who read them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -105,9 +105,17 @@ class Pack:
             )
         return tuple(read)
 
-    def plan(self, overlay: Mapping[str, object] | None = None) -> Plan:
-        """The compiled mappings. Raises MappingError, also where a table is not captured."""
-        plan = compiled_plan(self.mappings(overlay))
+    def plan(
+        self,
+        overlay: Mapping[str, object] | None = None,
+        partner_domains: Collection[str] = (),
+    ) -> Plan:
+        """The compiled mappings of a tenant; `partner_domains` never identify a customer (CFG-5).
+
+        Raises MappingError, also where a table is not captured.
+        """
+        defaults = {"domain": {"partner_domains": tuple(partner_domains)}}
+        plan = compiled_plan(self.mappings(overlay), defaults)
         captured = {f"{source}.{table}" for source, names in self.tables.items() for table in names}
         for name in plan.tables:
             if name.removesuffix(".moves") not in captured:

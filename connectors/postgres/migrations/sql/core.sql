@@ -41,7 +41,7 @@ create table core.billing_records (
   position bigint not null,
   customer text,
   payer_account_id text,
-  account_id text,
+  account_id text not null default '',
   product_code text,
   product_name text,
   line_type text,
@@ -49,13 +49,16 @@ create table core.billing_records (
   usage_quantity numeric,
   usage_unit text,
   amount numeric,
-  currency text,
+  currency text not null default '',
   final boolean not null default false,
   deleted boolean not null default false,
   dq_flags text[] not null default '{}',
   committed_at timestamptz,
   primary key (tenant, source_table, source_key)
 );
+comment on column core.billing_records.account_id is 'empty where the row names no account';
+comment on column core.billing_records.amount is 'null where the source''s amount is no number (dq_flags)';
+
 create index billing_by_account on core.billing_records (tenant, account_id, month, product_code);
 create index billing_by_customer on core.billing_records (tenant, customer, month)
   where customer is not null;

@@ -1,0 +1,262 @@
+"""Billing rows and what each account cost in each month (CORE-7, RULE-R2.2, RAW-46)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from connectors.postgres.outbox import OutboxMessage, message
+from connectors.postgres.pool import Connection
+from schemas import topics
+from schemas.events import SpendMonthRevised
+from streams.normalise.derive import Derived
+from streams.normalise.plan import RecordPlan
+
+COST = "cost"
+
+AccountMonth = tuple[str, date]
+
+_STORE = """
+with new as (
+  select * from unnest($4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[],
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+    $17::text[], $18::bool[], $19::bool[], $20::text[], $21::timestamptz[])
+    as k (source_key, epoch, position, customer, payer_account_id, account_id, product_code,
+          product_name, line_type, month, usage_quantity, usage_unit, amount, currency, final,
+          deleted, dq_flags, committed_at)),
+before as (
+  select b.account_id, b.month from new cross join lateral (
+    select account_id, month from core.billing_records
+     where tenant = $1 and source_table = $3 and source_key = new.source_key offset 0) b),
+stored as (
+  insert into core.billing_records
+    (tenant, pack, ledger, source_table, source_key, epoch, position, customer, payer_account_id,
+     account_id, product_code, product_name, line_type, month, usage_quantity, usage_unit, amount,
+     currency, final, deleted, dq_flags, committed_at)
+  select $1, $2, $22, $3, source_key, epoch, position, customer, payer_account_id, account_id,
+         product_code, product_name, line_type, month::date, usage_quantity::numeric, usage_unit,
+         amount::numeric, currency, final, deleted,
+         coalesce(string_to_array(nullif(dq_flags, ''), chr(31)), '{}'), committed_at
+    from new
+  on conflict (tenant, source_table, source_key) do update set
+    pack = excluded.pack, ledger = excluded.ledger, epoch = excluded.epoch,
+    position = excluded.position, customer = excluded.customer,
+    payer_account_id = excluded.payer_account_id, account_id = excluded.account_id,
+    product_code = excluded.product_code, product_name = excluded.product_name,
+    line_type = excluded.line_type, month = excluded.month,
+    usage_quantity = excluded.usage_quantity, usage_unit = excluded.usage_unit,
+    amount = excluded.amount, currency = excluded.currency, final = excluded.final,
+    deleted = excluded.deleted, dq_flags = excluded.dq_flags, committed_at = excluded.committed_at
+  where (billing_records.epoch, billing_records.position) <= (excluded.epoch, excluded.position))
+select account_id, month from before where month is not null
+union
+select account_id, month::date from new where month is not null
+"""
+
+_WITHDRAW = """
+update core.billing_records set deleted = true
+ where tenant = $1 and source_table = $2 and source_key = any($3::text[]) and not deleted
+returning account_id, month
+"""
+
+_MAKE_SPEND = """
+insert into core.spend_monthly (tenant, account_id, month, currency)
+select distinct $1, account_id, month::date, currency
+  from unnest($2::text[], $3::text[], $4::text[]) as k (account_id, month, currency)
+ order by 2, 3, 4
+on conflict do nothing
+"""
+
+_LOCK_SPEND = """
+select s.currency from unnest($2::text[], $3::date[]) as k (account_id, month) cross join lateral (
+  select currency from core.spend_monthly
+   where tenant = $1 and account_id = k.account_id and month = k.month
+   order by currency for update) s
+"""
+
+_REVISE_SPEND = """
+with held as (
+  select k.account_id, k.month, s.currency
+    from unnest($2::text[], $3::date[]) as k (account_id, month) cross join lateral (
+      select currency from core.spend_monthly
+       where tenant = $1 and account_id = k.account_id and month = k.month offset 0) s),
+exact as (
+  select held.*, sums.* from held cross join lateral (
+    select coalesce(sum(amount), 0) as amount, count(*)::int as rows,
+           coalesce(bool_and(final), false) as final, max(payer_account_id) as payer_account_id,
+           max(committed_at) as committed_at
+      from core.billing_records b
+     where b.tenant = $1 and b.account_id = held.account_id and b.month = held.month
+       and b.currency = held.currency and b.ledger = 'cost' and not b.deleted offset 0) sums)
+update core.spend_monthly s
+   set amount = e.amount, rows = e.rows, final = e.final,
+       payer_account_id = coalesce(e.payer_account_id, s.payer_account_id),
+       source_committed_at = greatest(e.committed_at, s.source_committed_at),
+       version = s.version + 1, updated_at = now()
+  from exact e
+ where s.tenant = $1 and s.account_id = e.account_id and s.month = e.month
+   and s.currency = e.currency
+   and (s.amount, s.rows, s.final) is distinct from (e.amount, e.rows, e.final)
+returning s.account_id, s.month, s.currency, s.amount, s.rows, s.final, s.payer_account_id,
+          s.version, s.source_committed_at
+"""
+
+_ANNOUNCE_AGAIN = """
+update core.spend_monthly s set version = s.version + 1, updated_at = now()
+ where s.tenant = $1 and s.account_id = any($2::text[])
+returning s.account_id, s.month, s.currency, s.amount, s.rows, s.final, s.payer_account_id,
+          s.version, s.source_committed_at
+"""
+
+_OWNERS = """
+select account_id, customer, payer_account_id from core.accounts
+ where tenant = $1 and account_id = any($2::text[])
+"""
+
+
+async def store_billing(
+    connection: Connection, tenant: str, pack: str, record: RecordPlan, rows: Sequence[Derived]
+) -> set[AccountMonth]:
+    """Stores billing rows of one ledger; returns the accounts and months that they are or were in.
+
+    The caller holds the locks of their raw rows. A row that is no longer of this ledger (an invoice
+    set back to draft) is withdrawn.
+    """
+    touched: set[AccountMonth] = set()
+    present = [row for row in rows if row.present]
+    absent = [row for row in rows if not row.present and row.inputs]
+    if present:
+        found = await connection.fetch(_STORE, *_arrays(tenant, pack, record, present))
+        touched.update((one["account_id"], one["month"]) for one in found)
+    if absent:
+        keys = [row.inputs[0].key for row in absent]
+        found = await connection.fetch(_WITHDRAW, tenant, record.table, keys)
+        touched.update((one["account_id"], one["month"]) for one in found if one["month"])
+    return touched
+
+
+def _arrays(
+    tenant: str, pack: str, record: RecordPlan, rows: Sequence[Derived]
+) -> tuple[object, ...]:
+    roots = [row.inputs[0] for row in rows]
+
+    def texts(name: str) -> list[object]:
+        return [row.fields.get(name) for row in rows]
+
+    return (
+        tenant,
+        pack,
+        record.table,
+        [root.key for root in roots],
+        [root.position.epoch for root in roots],
+        [root.position.value for root in roots],
+        texts("customer"),
+        texts("payer_account_id"),
+        [row.fields.get("account_id") or "" for row in rows],
+        texts("product_code"),
+        texts("product_name"),
+        texts("line_type"),
+        texts("month"),
+        texts("usage_quantity"),
+        texts("usage_unit"),
+        texts("amount"),
+        [row.fields.get("currency") or "" for row in rows],
+        [row.fields.get("final") is True for row in rows],
+        [row.deleted for row in rows],
+        ["\x1f".join(row.flags) for row in rows],
+        [max(one.committed_at for one in row.inputs) for row in rows],
+        record.ledger,
+    )
+
+
+async def revise_spend(
+    connection: Connection,
+    tenant: str,
+    pack: str,
+    rows: Iterable[Derived],
+    touched: Iterable[AccountMonth],
+    now: datetime,
+) -> list[OutboxMessage]:
+    """Sums up the cost of accounts and months again; returns the events of those that differ.
+
+    `rows` are the cost rows just stored. Takes the locks of the totals in sorted order and reads the
+    rows in the statement after, so that of two batches the second sees both.
+    """
+    ordered = sorted(touched)
+    if not ordered:
+        return []
+    new = sorted(
+        {
+            (
+                one.fields.get("account_id") or "",
+                one.fields["month"],
+                one.fields.get("currency") or "",
+            )
+            for one in rows
+            if one.present and one.fields.get("month")
+        }
+    )
+    if new:
+        await connection.execute(
+            _MAKE_SPEND, tenant, *(list(column) for column in zip(*new, strict=True))
+        )
+    keys = ([account for account, _ in ordered], [month for _, month in ordered])
+    await connection.execute(_LOCK_SPEND, tenant, *keys)
+    return await _announced(connection, tenant, pack, now, _REVISE_SPEND, *keys)
+
+
+async def announce_spend_again(
+    connection: Connection,
+    tenant: str,
+    pack: str,
+    accounts: Iterable[str],
+    cost_tables: Iterable[str],
+    now: datetime,
+) -> list[OutboxMessage]:
+    """Events of all months of accounts that changed their owner or payer.
+
+    Waits for the batches of cost rows that are on their way, so that none of them announces the old
+    owner after this.
+    """
+    ordered = sorted({account for account in accounts if account})
+    if not ordered:
+        return []
+    for table in sorted(cost_tables):
+        await connection.execute("select raw.lock_table($1, $2)", tenant, table)
+    return await _announced(connection, tenant, pack, now, _ANNOUNCE_AGAIN, ordered)
+
+
+async def _announced(
+    connection: Connection, tenant: str, pack: str, now: datetime, statement: str, *keys: object
+) -> list[OutboxMessage]:
+    revised = await connection.fetch(statement, tenant, *keys)
+    if not revised:
+        return []
+    accounts = sorted({row["account_id"] for row in revised})
+    owners = {row["account_id"]: row for row in await connection.fetch(_OWNERS, tenant, accounts)}
+    messages: list[OutboxMessage] = []
+    for row in revised:
+        owner = owners.get(row["account_id"])
+        payer = owner["payer_account_id"] if owner else None
+        messages.append(
+            message(
+                topics.CORE_SPEND_MONTHLY,
+                SpendMonthRevised(
+                    tenant=tenant,
+                    pack=pack,
+                    source_committed_at=row["source_committed_at"],
+                    emitted_at=now,
+                    account_id=row["account_id"],
+                    month=row["month"],
+                    customer=owner["customer"] if owner else None,
+                    payer_account_id=payer or row["payer_account_id"],
+                    amount=row["amount"],
+                    currency=row["currency"],
+                    rows=row["rows"],
+                    final=row["final"],
+                    version=row["version"],
+                ),
+                state=True,
+            )
+        )
+    return messages

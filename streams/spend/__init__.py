@@ -1,0 +1,1 @@
+"""What was spent: billing months, totals per account and customer, and what may be relied on."""

@@ -1,0 +1,150 @@
+"""Second step of the normalise worker: the records that committed rows reach, under their own locks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from connectors.postgres.billing import COST, announce_spend_again
+from connectors.postgres.billing_months import note_load_markers
+from connectors.postgres.core_records import RevisedRecord, revise_records
+from connectors.postgres.dirty import DirtyItem, mark_dirty
+from connectors.postgres.outbox import Outbox, OutboxMessage
+from connectors.postgres.pool import Connection, Pool, connection, transaction
+from connectors.postgres.raw_rows import answered, locked_roots
+from streams.normalise.derive import Derived, Touched, Wanted, derived, gathering, reaching
+from streams.normalise.mapping import ROOT
+from streams.normalise.plan import Plan, RecordPlan
+from workers.normalise_raw import WORKER, TouchedByPack, store_ledger
+from workers.normalise_tenants import TenantPlans, mark_of_record
+from workers.runtime.clock import Clock
+
+_RECORDS_AT_ONCE = 500
+WIDE = 200
+"""Dependents beyond this, for each change, are left to the marked records (design.md section 3)."""
+
+_OWNER_FIELDS = frozenset({"customer", "payer_account_id", "account_id"})
+
+
+class DerivedStep:
+    """Computes derived records in transactions of their own."""
+
+    def __init__(
+        self, pool: Pool, outbox: Outbox, clock: Clock, plans: Mapping[str, TenantPlans]
+    ) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._clock = clock
+        self._plans = plans
+
+    async def compute(self, touched: TouchedByPack) -> None:
+        """Computes what the changes of a batch reach; a wide fan-out is marked for later."""
+        for (tenant, pack), what in touched.items():
+            plan = self._plans[tenant].by_pack[pack]
+            roots = {(reader.record, value) for reader, value in what if reader.alias == ROOT}
+            wanted = await self._reached(tenant, plan, what)
+            dependents = wanted - roots
+            if len(dependents) > WIDE + len(what):
+                wanted = roots
+                async with transaction(self._pool) as opened:
+                    marks = [mark_of_record(tenant, pack, one, "fan-out") for one in dependents]
+                    await mark_dirty(opened, WORKER, marks)
+            await self._compute(tenant, pack, plan, wanted)
+
+    async def compute_marked(self, items: Sequence[DirtyItem]) -> None:
+        """Computes what marks stand for. Sets no marks itself: it would wait for its own."""
+        by_tenant: dict[str, list[DirtyItem]] = defaultdict(list)
+        for item in items:
+            by_tenant[item.tenant].append(item)
+        for tenant, of_tenant in by_tenant.items():
+            if tenant not in self._plans:
+                continue
+            records: dict[str, set[Wanted]] = defaultdict(set)
+            rows: dict[str, set[Touched]] = defaultdict(set)
+            for pack, record, touched in self._plans[tenant].marked(of_tenant):
+                if record is not None:
+                    records[pack].add(record)
+                if touched is not None:
+                    rows[pack].add(touched)
+            for pack in sorted({*records, *rows}):
+                plan = self._plans[tenant].by_pack[pack]
+                wanted = records[pack] | await self._reached(tenant, plan, rows[pack])
+                await self._compute(tenant, pack, plan, wanted)
+
+    async def _reached(self, tenant: str, plan: Plan, what: Iterable[Touched]) -> set[Wanted]:
+        async with connection(self._pool) as opened:
+            reached = await answered(opened, plan, tenant, reaching(what), keys_only=True)
+        return {(record, id) for record, ids in reached.items() for id in ids}
+
+    async def _compute(self, tenant: str, pack: str, plan: Plan, wanted: Iterable[Wanted]) -> None:
+        for part in _parts(sorted(wanted, key=_order)):
+            async with transaction(self._pool) as opened:
+                now = self._clock.wall()
+                records = [one for one in part if one[0].is_record]
+                messages: list[OutboxMessage] = []
+                if records:
+                    revised, messages = await revise_records(
+                        opened, plan, tenant, pack, records, now
+                    )
+                    messages += await announce_spend_again(
+                        opened, tenant, pack, _reowned(revised), _cost_tables(plan), now
+                    )
+                messages += await self._compute_billing(opened, tenant, pack, plan, part, now)
+                await self._outbox.put(opened, messages)
+
+    async def _compute_billing(
+        self,
+        opened: Connection,
+        tenant: str,
+        pack: str,
+        plan: Plan,
+        wanted: Sequence[Wanted],
+        now: datetime,
+    ) -> list[OutboxMessage]:
+        """Billing rows and load markers, under the locks of their raw rows."""
+        others = [one for one in wanted if not one[0].is_record]
+        if not others:
+            return []
+        await locked_roots(opened, plan, tenant, others)
+        rows = await answered(opened, plan, tenant, gathering(others))
+        results: dict[RecordPlan, list[Derived]] = defaultdict(list)
+        for one in others:
+            results[one[0]].append(derived(*one, rows[one]))
+        messages: list[OutboxMessage] = []
+        for record, of_record in results.items():
+            if record.load_of is None:
+                messages += await store_ledger(opened, tenant, pack, record, of_record, now)
+            else:
+                messages += await note_load_markers(
+                    opened, tenant, pack, record.load_of, of_record, now
+                )
+        return messages
+
+
+def _order(wanted: Wanted) -> tuple[str, str]:
+    return wanted[0].name, wanted[1]
+
+
+def _parts(wanted: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:
+    for at in range(0, len(wanted), _RECORDS_AT_ONCE):
+        yield wanted[at : at + _RECORDS_AT_ONCE]
+
+
+def _reowned(revised: Iterable[RevisedRecord]) -> set[str]:
+    """Account ids whose owner or payer is another than before."""
+    accounts: set[str] = set()
+    for one in revised:
+        if one.derived.record.kind != "account":
+            continue
+        if one.deleted != one.before.deleted or not _OWNER_FIELDS.isdisjoint(one.changed):
+            accounts.update(
+                found
+                for fields in (one.before.fields, one.derived.fields)
+                if (found := fields.get("account_id"))
+            )
+    return accounts
+
+
+def _cost_tables(plan: Plan) -> list[str]:
+    return [record.table for record in plan.records if record.ledger == COST]
