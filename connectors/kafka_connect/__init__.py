@@ -1,0 +1,1 @@
+"""Kafka Connect with Debezium: connector configurations, their registration and their state."""

@@ -1,0 +1,1 @@
+"""Change capture with SELECT rights alone: rows by transaction id, deletions by comparing keys."""
