@@ -310,7 +310,7 @@ def _parameters(place: Place, one: StoredPair) -> tuple[Any, ...]:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return orjson.dumps(value, default=str).decode()
+    return orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 def _stored(row: Mapping[str, Any]) -> StoredPair:
