@@ -1,0 +1,1 @@
+"""Facts, conditions, outcome, explanation and simulation: rules as data (design.md section 7)."""

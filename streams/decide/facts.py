@@ -1,0 +1,391 @@
+"""The facts of a pair, made from what the database holds: value or unknown, and where from.
+
+`FactBuilder` is compiled once from catalogue and parameters and then used for every pair. A fact that
+rests on absence is unknown while a source that it rests on, or the month, is incomplete (guarantee 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal, DivisionByZero, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from schemas.pair_inputs import PairInputs
+from streams.decide.catalogue import (
+    AccountJudged,
+    Accounts,
+    AddDays,
+    Arithmetic,
+    Catalogue,
+    Choose,
+    Clock,
+    Competing,
+    Count,
+    DaysBetween,
+    FactDeclaration,
+    LedgerMonth,
+    LedgerTotal,
+    MatchField,
+    ParameterReference,
+    RecordField,
+    record_fact_inputs,
+)
+from streams.decide.conditions import ConditionError
+from streams.decide.documents import did_you_mean
+from streams.decide.providers import (
+    Found,
+    account_ids,
+    competitors,
+    judged_accounts,
+    ledger_total,
+    match_field,
+    month_before,
+    record_field,
+)
+from streams.decide.values import Missing, Unknown, Value, ValueType, read_value
+
+Source = Mapping[str, Any]
+Values = dict[str, Value]
+Provider = Callable[["Reading"], Found]
+
+
+@dataclass(slots=True)
+class AccountFacts:
+    """The facts of a pair as one of its accounts has them."""
+
+    account: str
+    values: Values
+    sources: dict[str, Source]
+    notes: dict[str, str]
+
+
+@dataclass(slots=True)
+class FactSet:
+    """The facts of a pair. `notes` says of a fact what makes it provisional.
+
+    `accounts` holds a full set of values for each account that is judged by itself.
+    """
+
+    as_of: date
+    values: Values
+    sources: dict[str, Source] = field(default_factory=dict[str, Source])
+    notes: dict[str, str] = field(default_factory=dict[str, str])
+    accounts: tuple[AccountFacts, ...] = ()
+
+
+@dataclass(slots=True)
+class Reading:
+    """What providers read: the pair's inputs, the day, the account being judged, facts so far."""
+
+    inputs: PairInputs
+    as_of: date
+    account: str | None
+    values: Values
+    sources: dict[str, Source]
+    zone: ZoneInfo
+
+
+class FactBuilder:
+    """Makes the facts of pairs as one rule set's parameters ask for. Raises ConditionError for a
+    catalogue that cannot be meant: unknown names, circles, wrong types.
+    """
+
+    def __init__(self, catalogue: Catalogue, parameters: Mapping[str, Any], zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._parameters = parameters
+        self.catalogue = catalogue
+        self.aliases = _aliases(catalogue, parameters)
+        self.declarations = {
+            name: catalogue.facts[self.aliases.get(name, name)] for name in catalogue.facts
+        }
+        self.order = _in_order(catalogue, self.aliases)
+        self.drift = {name: days for name in self.order if (days := self._drift(name))}
+        self.per_account = self._per_account()
+        self.clocked = self._clocked()
+        self._steps = [(name, self._provider(name)) for name in self.order]
+
+    def build(self, inputs: PairInputs, as_of: date) -> FactSet:
+        """Every fact of the catalogue for one pair on one day."""
+        values, sources, notes = self._read(inputs, as_of, None)
+        accounts = [
+            AccountFacts(account, *self._read(inputs, as_of, account))
+            for account in (judged_accounts(inputs) if self.per_account else ())
+        ]
+        return FactSet(as_of, values, sources, notes, tuple(accounts))
+
+    def months(self, inputs: PairInputs, as_of: date) -> set[date]:
+        """The billing months whose totals the facts of this pair need; `inputs` without any yet."""
+        found: set[date] = set()
+        values: Values | None = None
+        for name in self.order:
+            source = self.catalogue.facts[name].source
+            if not isinstance(source, LedgerTotal):
+                continue
+            if self._resolved(source.month) == "before_as_of":
+                found.add(month_before(as_of))
+                continue
+            values = values or self._read(inputs, as_of, None)[0]
+            close = values.get(source.close or "")
+            if isinstance(close, date):
+                found.add(month_before(close))
+        return found
+
+    def recompute(self, values: Mapping[str, Value], as_of: date) -> Values:
+        """The values with every computed fact computed again, for stored facts and what-ifs.
+
+        A computed fact whose inputs are not there keeps its own value.
+        """
+        result: Values = dict(values)
+        for name in self.order:
+            source = self.catalogue.facts[name].source
+            if isinstance(source, Clock):
+                result.setdefault(name, as_of)
+            elif (
+                isinstance(source, DaysBetween | AddDays | Arithmetic | Count)
+                and name not in values
+            ):
+                result[name] = self._computed(source, result)
+            elif name not in result and name not in self.aliases:
+                result[name] = Unknown(Missing.ABSENT, f"{self._label(name)} is not given")
+        return result
+
+    def _read(
+        self, inputs: PairInputs, as_of: date, account: str | None
+    ) -> tuple[Values, dict[str, Source], dict[str, str]]:
+        reading = Reading(inputs, as_of, account, {}, {}, self._zone)
+        notes: dict[str, str] = {}
+        for name, provide in self._steps:
+            found = provide(reading)
+            reading.values[name] = found.value
+            if found.source:
+                reading.sources[name] = found.source
+            if found.note:
+                notes[name] = found.note
+        return reading.values, reading.sources, notes
+
+    def _provider(self, name: str) -> Provider:
+        declared = self.catalogue.facts[name]
+        read = self._reader(name, declared)
+
+        def provide(reading: Reading) -> Found:
+            found = read(reading)
+            if found.value is not None:
+                return found
+            if declared.absent is not None:
+                value = read_value(declared.type, declared.absent, zone=self._zone)
+                return Found(value, found.source)  # type: ignore[arg-type]
+            return Found(Unknown(Missing.ABSENT, f"{self._label(name)} is missing"), found.source)
+
+        return provide  # type: ignore[return-value]
+
+    def _reader(self, name: str, declared: FactDeclaration) -> Callable[[Reading], Any]:
+        source = declared.source
+        match source:
+            case RecordField():
+                spellings = self._spellings(declared)
+                return lambda reading: record_field(reading, source, declared, spellings)
+            case MatchField():
+                return lambda reading: match_field(reading, source, declared)
+            case LedgerTotal():
+                mode = self._resolved(source.month)
+                rates: Mapping[str, Decimal] = self._parameters.get(source.rates or "", {})
+                return lambda reading: ledger_total(reading, source, declared.unit, mode, rates)
+            case LedgerMonth():
+                ledger = self.aliases.get(source.month_of, source.month_of)
+                return lambda reading: Found(_month_of(reading.sources.get(ledger)))
+            case Accounts():
+                return lambda reading: account_ids(reading, source)
+            case AccountJudged():
+                return lambda reading: Found(reading.account)
+            case Competing():
+                mode = self._resolved(source.competing)
+                return lambda reading: competitors(reading, source, mode)
+            case Clock():
+                return lambda reading: Found(reading.as_of)
+            case _:
+                return lambda reading: Found(self._computed(source, reading.values))
+
+    def _computed(self, source: Any, values: Mapping[str, Value]) -> Value | None:
+        names = [self.aliases.get(one, one) for one in record_fact_inputs(source)]
+        given = [values.get(name) for name in names]
+        for name, value in zip(names, given, strict=True):
+            if isinstance(value, Unknown):
+                return value
+            if value is None:
+                return Unknown(Missing.ABSENT, f"{self._label(name)} is missing")
+        try:
+            return self._compute(source, given)
+        except (DivisionByZero, InvalidOperation, ZeroDivisionError):
+            return Unknown(
+                Missing.NOT_COMPUTABLE, f"{names[0]} divided by {names[1]}, which is zero"
+            )
+        except OverflowError:
+            return Unknown(Missing.NOT_COMPUTABLE, f"{names[0]} leads out of the calendar")
+
+    def _compute(self, source: Any, given: list[Any]) -> Value:
+        match source:
+            case DaysBetween():
+                return (given[1] - given[0]).days
+            case AddDays():
+                return given[0] + timedelta(int(self._resolved(source.add_days[1])))
+            case Count():
+                return Decimal(len(given[0]))
+            case Arithmetic():
+                return _arithmetic(source.apply, Decimal(given[0]), Decimal(given[1]))
+            case _:
+                raise TypeError(f"{type(source).__name__} is no computed fact")
+
+    def _resolved(self, value: Any) -> Any:
+        if not isinstance(value, ParameterReference):
+            return value
+        if value.parameter not in self._parameters:
+            raise ConditionError(
+                f"no parameter {value.parameter!r}", did_you_mean(value.parameter, self._parameters)
+            )
+        return self._parameters[value.parameter]
+
+    def _spellings(self, declared: FactDeclaration) -> Mapping[str, str] | None:
+        values = self._resolved(declared.values)
+        if values is None:
+            return None
+        return {
+            spelling.strip().casefold(): meant
+            for meant, spellings in values.items()
+            for spelling in (meant, *spellings)
+        }
+
+    def _label(self, name: str) -> str:
+        return self.catalogue.facts[name].meaning
+
+    def _drift(self, name: str) -> int:
+        source = self.catalogue.facts[name].source
+        match source:
+            case Clock():
+                return 1
+            case DaysBetween():
+                start, end = source.days_between
+                return self._is_clock(end) - self._is_clock(start)
+            case _:
+                return 0
+
+    def _is_clock(self, name: str) -> int:
+        return int(isinstance(self.catalogue.facts[self.aliases.get(name, name)].source, Clock))
+
+    def _clocked(self) -> frozenset[str]:
+        """Facts that change by the passing of days alone: no part of a decision's fingerprint."""
+        found: set[str] = set()
+        for name in self.order:
+            source = self.catalogue.facts[name].source
+            inputs = {self.aliases.get(one, one) for one in record_fact_inputs(source)}
+            if isinstance(source, Clock) or (
+                inputs & found and not isinstance(source, LedgerTotal)
+            ):
+                found.add(name)
+        return frozenset(found)
+
+    def _per_account(self) -> frozenset[str]:
+        found: set[str] = set()
+        for name in self.order:
+            source = self.catalogue.facts[name].source
+            inputs = {self.aliases.get(one, one) for one in record_fact_inputs(source)}
+            own = (
+                isinstance(source, AccountJudged)
+                or (isinstance(source, LedgerTotal) and source.scope == "account")
+                or (
+                    isinstance(source, Competing)
+                    and self._resolved(source.competing) in {"account", "account_then_company"}
+                )
+            )
+            if own or inputs & found:
+                found.add(name)
+        return frozenset(found)
+
+
+def _aliases(catalogue: Catalogue, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """`choose` facts by the fact that the parameter chooses."""
+    chosen: dict[str, str] = {}
+    for name, declared in catalogue.facts.items():
+        source = declared.source
+        if not isinstance(source, Choose):
+            continue
+        by = source.choose.parameter
+        if by not in parameters:
+            raise ConditionError(f"no parameter {by!r}", did_you_mean(by, parameters))
+        target = source.cases.get(str(parameters[by]))
+        if target is None or target not in catalogue.facts:
+            raise ConditionError(f"the fact {name} has no case for {by} = {parameters[by]!r}")
+        if isinstance(catalogue.facts[target].source, Choose):
+            raise ConditionError(f"the fact {name} chooses {target}, which chooses itself")
+        chosen[name] = target
+    return chosen
+
+
+def _in_order(catalogue: Catalogue, aliases: Mapping[str, str]) -> list[str]:
+    """The facts so that inputs come before what is computed from them."""
+    order: list[str] = []
+    underway: list[str] = []
+
+    def visit(name: str, asked_by: str) -> None:
+        name = aliases.get(name, name)
+        if name in order:
+            return
+        if name not in catalogue.facts:
+            raise ConditionError(
+                f"the fact {asked_by} needs {name!r}, which is not in the catalogue",
+                did_you_mean(name, catalogue.facts),
+            )
+        if name in underway:
+            raise ConditionError(
+                f"facts need each other in a circle: {' -> '.join([*underway, name])}"
+            )
+        underway.append(name)
+        for needed in record_fact_inputs(catalogue.facts[name].source):
+            visit(needed, name)
+        underway.pop()
+        order.append(name)
+
+    for name in catalogue.facts:
+        if name not in aliases:
+            visit(name, name)
+    _check_types(catalogue, aliases)
+    return order
+
+
+def _check_types(catalogue: Catalogue, aliases: Mapping[str, str]) -> None:
+    wanted: Mapping[type, frozenset[ValueType]] = {
+        DaysBetween: frozenset({ValueType.DATE}),
+        AddDays: frozenset({ValueType.DATE}),
+        Arithmetic: frozenset({ValueType.MONEY, ValueType.NUMBER, ValueType.RATIO, ValueType.DAYS}),
+        Count: frozenset({ValueType.TEXTS}),
+    }
+    for name, declared in catalogue.facts.items():
+        accepted = wanted.get(type(declared.source))
+        if accepted is None:
+            continue
+        for needed in record_fact_inputs(declared.source):
+            found = catalogue.facts[aliases.get(needed, needed)].type
+            if found not in accepted:
+                raise ConditionError(f"the fact {name} cannot be computed from {needed}, a {found}")
+
+
+def _arithmetic(apply: str, left: Decimal, right: Decimal) -> Decimal:
+    if apply == "plus":
+        return left + right
+    if apply == "minus":
+        return left - right
+    if apply == "times":
+        return left * right
+    return left / right
+
+
+def _month_of(source: Source | None) -> Value | None:
+    month = source.get("month") if source else None
+    return str(month)[:7] if month else None
+
+
+def local_date(moment: datetime, zone: ZoneInfo) -> date:
+    """The calendar date of a moment in a time zone (RULE-3)."""
+    return moment.astimezone(zone).date()

@@ -1,0 +1,385 @@
+"""A rule compiled: it judges fast, or judges and explains (RULE-1, RULE-2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from streams.decide.conditions import (
+    Compared,
+    CompiledCondition,
+    ConditionError,
+    Facts,
+    Judge,
+    Judged,
+    Scope,
+    Test,
+    compared,
+    compile_condition,
+    days_until_flip,
+)
+from streams.decide.counterfactuals import Change, alternatives, nearest, together
+from streams.decide.language import Rule
+from streams.decide.messages import Render, compile_message
+from streams.decide.values import Missing, Unknown, UnknownTouched, Value, write_value
+
+
+class Result(StrEnum):
+    """How a rule came out. `skipped` counts as passed but is named; `unknown` never passes."""
+
+    PASS = "pass"
+    SKIPPED = "skipped"
+    REVIEW = "review"
+    UNKNOWN = "unknown"
+    FAIL = "fail"
+
+
+WORST_FIRST = (Result.FAIL, Result.UNKNOWN, Result.REVIEW, Result.PASS, Result.SKIPPED)
+"""Of several accounts the worst stands for the pair (RULE-R5.3)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ruling:
+    """A result with the code of its reason; one object each, compared by identity."""
+
+    rule: str
+    result: Result
+    code: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledVerdict:
+    """One line of a rule, compiled; `condition` None holds always."""
+
+    condition: CompiledCondition | None
+    ruling: Ruling
+    say: Render
+
+
+@dataclass(slots=True, eq=False)
+class RuleResult:
+    """A rule's result with all that led to it."""
+
+    rule: CompiledRule
+    ruling: Ruling
+    message: str
+    trees: list[Judged] = field(default_factory=list[Judged])
+    ways: list[list[Change]] = field(default_factory=list[list[Change]])
+    room: list[Change] = field(default_factory=list[Change])
+    account: str | None = None
+
+    @property
+    def result(self) -> Result:
+        return self.ruling.result
+
+    def compared(self) -> list[Compared]:
+        """Every comparison that was made, in the order of the rule's text."""
+        return [one for tree in self.trees for one in compared(tree)]
+
+    def next_flip(self) -> int | None:
+        """In how many days time alone changes one of the comparisons; None if never."""
+        days = [found for one in self.compared() if (found := days_until_flip(one)) is not None]
+        return min(days) if days else None
+
+    def to_json(self, as_of: date) -> dict[str, Any]:
+        """The explained result as it is stored and sent (CFG-11)."""
+        declared = self.rule.declared
+        return {
+            "id": self.rule.id,
+            "title": declared.title,
+            "result": str(self.ruling.result),
+            "code": self.ruling.code,
+            "critical": declared.critical,
+            "account": self.account,
+            "message": self.message,
+            "compared": [_compared_json(one) for one in self.compared()],
+            "would_pass_if": [[change.to_json(as_of) for change in way] for way in self.ways],
+            "room": [change.to_json(as_of) for change in self.room],
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledRule:
+    """A rule ready to judge. `facts` are the facts that it compares or says."""
+
+    id: str
+    declared: Rule
+    judge: Callable[[Facts], Ruling]
+    explain: Callable[[Facts, Mapping[str, str]], RuleResult]
+    facts: frozenset[str]
+    rulings: tuple[Ruling, ...]
+
+    def in_force(self, on: date) -> bool:
+        """Whether the rule's own dates include the day."""
+        start, end = self.declared.effective_from, self.declared.effective_to
+        return (start is None or start <= on) and (end is None or on <= end)
+
+
+def compile_rule(rule_id: str, declared: Rule, scope: Scope) -> CompiledRule:
+    """The rule's closures. Raises ConditionError with the place in `args`."""
+    applies = _placed(declared.when, scope, "when")
+    verdicts = _verdicts(rule_id, declared, scope)
+    missing_rulings = _Missing(rule_id, declared)
+    not_concerned = Ruling(rule_id, Result.SKIPPED, "not_concerned")
+    undecided = Ruling(rule_id, Result.REVIEW, "undecided")
+    working = _Working(declared, applies, verdicts, missing_rulings, not_concerned, undecided)
+    facts = frozenset().union(*(one.condition.facts for one in verdicts if one.condition))
+    if applies:
+        facts |= applies.facts
+    rule = CompiledRule(
+        rule_id,
+        declared,
+        _fast_judge(working),
+        lambda given, notes: _explain(rule, working, given, notes),
+        facts,
+        (
+            *(one.ruling for one in verdicts),
+            *missing_rulings.all,
+            not_concerned,
+            undecided,
+        ),
+    )
+    return rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Working:
+    declared: Rule
+    applies: CompiledCondition | None
+    verdicts: tuple[CompiledVerdict, ...]
+    missing: _Missing
+    not_concerned: Ruling
+    undecided: Ruling
+
+
+class _Missing:
+    """What a missing fact makes of a rule: its `when_missing`, but never a pass for what is merely
+    not loaded yet (guarantee 7).
+    """
+
+    def __init__(self, rule_id: str, declared: Rule) -> None:
+        configured = {
+            "review": Result.UNKNOWN,
+            "skip": Result.SKIPPED,
+            "fail": Result.FAIL,
+        }[declared.when_missing]
+        self._missing = Ruling(rule_id, configured, "missing")
+        self._incomplete = Ruling(rule_id, Result.UNKNOWN, "incomplete")
+        self.all = (self._missing, self._incomplete)
+
+    def ruling(self, unknown: Sequence[Unknown]) -> Ruling:
+        incomplete = any(one.missing is Missing.INCOMPLETE for one in unknown)
+        return self._incomplete if incomplete else self._missing
+
+
+def _placed(condition: Any, scope: Scope, *place: str | int) -> CompiledCondition | None:
+    if condition is None:
+        return None
+    try:
+        return compile_condition(condition, scope)
+    except ConditionError as problem:
+        problem.args = (*problem.args[:1], *place)
+        raise
+
+
+def _verdicts(rule_id: str, declared: Rule, scope: Scope) -> tuple[CompiledVerdict, ...]:
+    if declared.require is not None and declared.messages is not None:
+        condition = _placed(declared.require, scope, "require")
+        says = (declared.messages.passed, declared.messages.failed)
+        lines = [
+            (condition, Result.PASS, "", says[0], ("messages", "pass")),
+            (None, Result.FAIL, "", says[1], ("messages", "fail")),
+        ]
+    else:
+        lines = [
+            (
+                _placed(one.when, scope, "verdicts", at, "when"),
+                Result(one.result),
+                one.code,
+                one.message,
+                ("verdicts", at, "message"),
+            )
+            for at, one in enumerate(declared.verdicts)
+        ]
+    compiled: list[CompiledVerdict] = []
+    for condition, result, code, message, place in lines:
+        try:
+            say, _ = compile_message(message, scope)
+        except ConditionError as problem:
+            problem.args = (*problem.args[:1], *place)
+            raise
+        compiled.append(CompiledVerdict(condition, Ruling(rule_id, result, code), say))
+    return tuple(compiled)
+
+
+def _fast_judge(working: _Working) -> Callable[[Facts], Ruling]:
+    applies = working.applies.test if working.applies else None
+    lines: tuple[tuple[Test, Ruling], ...] = tuple(
+        (one.condition.test if one.condition else _always, one.ruling) for one in working.verdicts
+    )
+
+    def judge(facts: Facts) -> Ruling:
+        try:
+            if applies is not None and not applies(facts):
+                return working.not_concerned
+            for test, ruling in lines:
+                if test(facts):
+                    return ruling
+        except UnknownTouched:
+            return _judge_exactly(working, facts)[0]
+        return working.undecided
+
+    return judge
+
+
+def _always(_facts: Facts) -> bool:
+    return True
+
+
+_Exact = tuple[Ruling, list[Judged], list[CompiledVerdict], list[Unknown]]
+
+
+def _judge_exactly(working: _Working, facts: Facts) -> _Exact:
+    """The ruling by three-valued logic, every comparison made on the way, and the verdicts that hold.
+
+    Verdicts of one result that follow one another are alternatives: one that holds decides even
+    where another is unknown.
+    """
+    trees: list[Judged] = []
+    if working.applies is not None:
+        tree = working.applies.judge(facts)
+        trees.append(tree)
+        if tree.truth is False:
+            return working.not_concerned, trees, [], []
+        if tree.truth is None:
+            unknown = _unknowns([tree])
+            return working.missing.ruling(unknown), trees, [], unknown
+    held: list[CompiledVerdict] = []
+    open_trees: list[Judged] = []
+    result: Result | None = None
+    for verdict in working.verdicts:
+        if verdict.ruling.result is not result:
+            if held or open_trees:
+                break
+            result = verdict.ruling.result
+        if verdict.condition is None:
+            held.append(verdict)
+            continue
+        tree = verdict.condition.judge(facts)
+        trees.append(tree)
+        if tree.truth:
+            held.append(verdict)
+        elif tree.truth is None:
+            open_trees.append(tree)
+    if held:
+        return held[0].ruling, trees, held, []
+    if open_trees:
+        unknown = _unknowns(open_trees)
+        return working.missing.ruling(unknown), trees, [], unknown
+    return working.undecided, trees, [], []
+
+
+def _unknowns(trees: Sequence[Judged]) -> list[Unknown]:
+    """The unknown facts that keep the trees from an answer, each once."""
+    found: dict[str, Unknown] = {}
+    pending = list(trees)
+    while pending:
+        tree = pending.pop(0)
+        if isinstance(tree, Compared):
+            for value in (tree.value, tree.limit):
+                if isinstance(value, Unknown):
+                    found.setdefault(value.detail, value)
+        else:
+            pending.extend(part for part in tree.parts if part.truth is None)
+    return list(found.values())
+
+
+def _explain(
+    rule: CompiledRule, working: _Working, facts: Facts, notes: Mapping[str, str]
+) -> RuleResult:
+    ruling, trees, held, unknown = _judge_exactly(working, facts)
+    if held:
+        told = held[:1] if ruling.result is Result.PASS else held
+        message = "; ".join([one.say(facts) for one in told])
+    elif unknown:
+        message = _missing_message(working, ruling, unknown)
+    elif ruling is working.not_concerned:
+        message = "does not concern this pair"
+    else:
+        message = "none of the rule's verdicts holds"
+    if notes:
+        said = {notes[name] for name in rule.facts if name in notes}
+        if said:
+            message = f"{message} ({'; '.join(sorted(said))})"
+    result = RuleResult(rule, ruling, message, trees)
+    if ruling.result is Result.PASS:
+        result.room = _room(working, trees)
+    elif ruling.result is not Result.SKIPPED:
+        result.ways = _ways_to_pass(working, facts)
+    return result
+
+
+def _missing_message(working: _Working, ruling: Ruling, unknown: Sequence[Unknown]) -> str:
+    details = "; ".join(one.detail for one in unknown)
+    if ruling.result is Result.SKIPPED:
+        return f"skipped, as configured for missing facts: {details}"
+    return f"cannot be judged: {details}"
+
+
+def _ways_to_pass(working: _Working, facts: Facts) -> list[list[Change]]:
+    """The nearest changes with which a `pass` verdict would be the first to hold."""
+    before: list[Judge] = []
+    ways: list[list[Change]] = []
+    for verdict in working.verdicts:
+        judge = verdict.condition.judge if verdict.condition else None
+        if verdict.ruling.result is not Result.PASS:
+            if judge is None:
+                break
+            before.append(judge)
+            continue
+        needs = [alternatives(one(facts), False) for one in before]
+        if judge is not None:
+            needs.append(alternatives(judge(facts), True))
+        ways.extend(together([need for need in needs if need != [[]]] or [[[]]]))
+    return nearest([way for way in ways if way])
+
+
+def _room(working: _Working, trees: Sequence[Judged]) -> list[Change]:
+    """How far a passing rule is from not passing: single changes that would do, the nearest first."""
+    if working.applies is not None:
+        trees = trees[1:]
+    conditional = [one for one in working.verdicts if one.condition]
+    ways: list[list[Change]] = []
+    held: list[list[list[Change]]] = []
+    for verdict, tree in zip(conditional, trees, strict=False):
+        if verdict.ruling.result is not Result.PASS:
+            ways.extend(alternatives(tree, True))
+        elif tree.truth:
+            held.append(alternatives(tree, False))
+    if held:
+        ways.extend(together(held))
+    return [way[0] for way in nearest(ways) if len(way) == 1 and way[0].by is not None]
+
+
+def _compared_json(one: Compared) -> dict[str, Any]:
+    leaf = one.leaf
+    data: dict[str, Any] = {
+        "fact": leaf.fact,
+        "operator": str(leaf.operator),
+        "holds": one.truth,
+        "value": _plain(one.value),
+        "unit": leaf.unit,
+    }
+    if leaf.meaning.takes != "nothing":
+        data["limit"] = _plain(one.limit)
+        data["limit_name"] = leaf.limit_name
+    return data
+
+
+def _plain(value: Value | None) -> Any:
+    if value is None or isinstance(value, Unknown):
+        return None
+    return write_value(value)
