@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 import asyncpg
 
-from connectors.postgres.pool import Connection
+from connectors.postgres.pool import Connection, Pool, outages_are_retryable
 from schemas.tenants import CaptureMode
 
 Phase = Literal["snapshot", "catching_up", "complete"]
@@ -319,6 +320,16 @@ async def claim_source(connection: Connection, tenant: str, source: str) -> bool
         source,
     )
     return bool(alone)
+
+
+@asynccontextmanager
+async def registration_lock(pool: Pool, tenant: str, source: str) -> AsyncIterator[None]:
+    """One registration of a source at a time. Raises Retryable while another one takes too long."""
+    name = f"registration/{tenant}/{source}"
+    async with outages_are_retryable(), pool.acquire() as holder, holder.transaction():
+        await holder.execute("select set_config('idle_in_transaction_session_timeout', '0', true)")
+        await holder.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+        yield
 
 
 def _captured(row: asyncpg.Record) -> CapturedSource:

@@ -1,0 +1,75 @@
+"""Log-based capture on the real stack: what each kind of change becomes on its topic."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.cdc import SourcePosition
+from tests.integration.capture.bench import CaptureBench, eventually
+from tests.integration.capture.conftest import NewBench
+
+DDL = """
+create table lead (id serial primary key, name text, amount numeric, day date, at timestamp,
+                   labels jsonb, long text);
+alter table lead alter column long set storage external;
+create table tag_rel (tag_id int, lead_id int, primary key (tag_id, lead_id));
+create table nothing (id int primary key);
+insert into lead (name, amount, day, at, labels, long) values
+  ('first', 12.50, '2026-11-20', '2026-11-20 21:05:46.463', '{"en_US": "Q"}', repeat('x', 10000));
+"""
+TABLES = ("lead", "tag_rel", "nothing")
+
+
+@pytest.fixture
+async def captured(new_bench: NewBench) -> CaptureBench:
+    """A source whose snapshot has arrived."""
+    bench = await new_bench(DDL, TABLES)
+    plan = await bench.apply()
+    assert not plan.blocking, plan.blocking
+    await snapshot_ended(bench)
+    return bench
+
+
+async def snapshot_ended(bench: CaptureBench) -> None:
+    async def ended() -> bool:
+        return any(one["type"] == "COMPLETED" for one in await bench.notifications())
+
+    await eventually(ended, "the end of the snapshot")
+
+
+async def test_snapshot_rows_arrive_as_envelopes(captured: CaptureBench) -> None:
+    [row] = await captured.changes("lead")
+    assert row.tenant == captured.tenant
+    assert row.source_table == f"{captured.source}.lead"
+    assert (row.key, row.operation, row.snapshot) == ('{"id":1}', "r", True)
+    assert row.position == SourcePosition(1, 0)
+    assert row.after == {
+        "id": 1,
+        "name": "first",
+        "amount": "12.50",
+        "day": "2026-11-20Z",
+        "at": "2026-11-20T21:05:46.463Z",
+        "labels": '{"en_US": "Q"}',
+        "long": "x" * 10000,
+    }
+    [record] = await captured.records("lead")
+    assert record.key == f'{{"id":1,"tenant":"{captured.tenant}"}}'.encode()
+    assert dict(record.headers) == {
+        "tenant": f'"{captured.tenant}"'.encode(),
+        "capture_epoch": b"1",
+    }
+
+
+async def test_a_role_without_any_other_right_captures(captured: CaptureBench) -> None:
+    [[superuser, creates]] = captured.sql(
+        "select rolsuper, rolcreatedb or rolcreaterole from pg_roles where rolname = %s",
+        captured.role,
+    )
+    assert not superuser
+    assert not creates
+    captured.sql("insert into lead (name) values ('second')")
+
+    async def arrived() -> bool:
+        return len(await captured.changes("lead")) == 2
+
+    await eventually(arrived, "the inserted row")
