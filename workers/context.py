@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from connectors.kafka.sending import Sender
 from connectors.postgres.outbox import Outbox
 from connectors.postgres.pool import Pool, create_pool
 from schemas.results import Retryable
@@ -30,7 +31,7 @@ class WorkerContext:
     worker: str
     settings: Settings
     pool: Pool
-    producer: AIOKafkaProducer
+    sender: Sender
     outbox: Outbox
     relay: Relay
     clock: Clock
@@ -56,11 +57,14 @@ def kafka_client_options(settings: KafkaSettings) -> dict[str, Any]:
     return options
 
 
-async def start_producer(settings: KafkaSettings, client_id: str) -> AIOKafkaProducer:
-    """A started idempotent producer; waits for the broker as long as it takes."""
-    async for attempt in stamina.retry_context(
-        on=(KafkaError, OSError), attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0
-    ):
+async def start_producer(
+    settings: KafkaSettings, client_id: str, *, wait: bool = True
+) -> AIOKafkaProducer:
+    """A started idempotent producer; waits for the broker as long as it takes.
+
+    With `wait` false an absent broker is `Retryable` at once.
+    """
+    async for attempt in _attempts(wait):
         with attempt:
             producer = AIOKafkaProducer(
                 client_id=client_id,
@@ -73,6 +77,11 @@ async def start_producer(settings: KafkaSettings, client_id: str) -> AIOKafkaPro
             )
             try:
                 await producer.start()
+            except (KafkaError, OSError) as problem:
+                await producer.stop()
+                raise Retryable(
+                    f"Kafka at {settings.bootstrap_servers}: {type(problem).__name__}: {problem}"
+                ) from problem
             except BaseException:
                 await producer.stop()
                 raise
@@ -81,33 +90,41 @@ async def start_producer(settings: KafkaSettings, client_id: str) -> AIOKafkaPro
 
 
 @asynccontextmanager
-async def worker_context(worker: str, settings: Settings) -> AsyncIterator[WorkerContext]:
-    """The connections of one worker; waits at start for the database and the broker."""
-    pool = await _pool_when_up(worker, settings)
-    producer = await start_producer(settings.kafka, f"revops.{worker}")
-    outbox = Outbox(worker)
-    metrics = WorkerMetrics(worker)
-    try:
+async def worker_context(
+    worker: str, settings: Settings, *, wait: bool = True
+) -> AsyncIterator[WorkerContext]:
+    """The connections of one worker; waits at start for the database and the broker.
+
+    With `wait` false, as commands want it, what is away is `Retryable` at once.
+    """
+    async with AsyncExitStack() as stack:
+        pool = await _start_pool(worker, settings, wait=wait)
+        stack.callback(pool.terminate)
+
+        async def producer() -> AIOKafkaProducer:
+            return await start_producer(settings.kafka, f"revops.{worker}", wait=wait)
+
+        sender = Sender(producer)
+        await sender.start()
+        stack.push_async_callback(sender.stop)
+        outbox = Outbox(worker)
+        metrics = WorkerMetrics(worker)
+        clock = Clock(settings.clock.as_of)
         yield WorkerContext(
             worker=worker,
             settings=settings,
             pool=pool,
-            producer=producer,
+            sender=sender,
             outbox=outbox,
-            relay=Relay(pool, producer, outbox, metrics),
-            clock=Clock(settings.clock.as_of),
+            relay=Relay(pool, sender, outbox, metrics, clock),
+            clock=clock,
             metrics=metrics,
             log=structlog.get_logger(worker=worker),
         )
-    finally:
-        await producer.stop()
-        pool.terminate()
 
 
-async def _pool_when_up(worker: str, settings: Settings) -> Pool:
-    async for attempt in stamina.retry_context(
-        on=Retryable, attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0
-    ):
+async def _start_pool(worker: str, settings: Settings, *, wait: bool) -> Pool:
+    async for attempt in _attempts(wait):
         with attempt:
             return await create_pool(
                 settings.database.dsn.get_secret_value(),
@@ -115,3 +132,17 @@ async def _pool_when_up(worker: str, settings: Settings) -> Pool:
                 application=f"revops.{worker}",
             )
     raise AssertionError("attempts never end")
+
+
+def _attempts(wait: bool) -> AsyncIterator[stamina.Attempt]:
+    """For ever, 0.1 s apart at first and 3 s at most; or a single one."""
+    return aiter(
+        stamina.retry_context(
+            on=Retryable,
+            attempts=None if wait else 1,
+            timeout=None,
+            wait_initial=0.1,
+            wait_max=3.0,
+            wait_jitter=0.1,
+        )
+    )

@@ -7,16 +7,24 @@ import importlib
 import os
 import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Protocol
 
+import structlog
+from asyncpg import InvalidCatalogNameError, InvalidPasswordError
+
+from connectors.postgres.migrations import wait_for_migrations
 from workers.context import WorkerContext, worker_context
 from workers.logs import configure_logs
+from workers.runtime.dead_letters import TooManyDeadLetters
 from workers.runtime.dirty_loop import recompute_forever
 from workers.runtime.health import serve_health
 from workers.runtime.processor import Processor
 from workers.settings import Settings
 
 BULK, AGENT, SERVICE = "bulk", "agent", "service"
+FAILED = 70
+"""Exit status of a worker that ended by itself (EX_SOFTWARE)."""
 
 DRIVERS: dict[str, str] = {
     "normalise": BULK,
@@ -36,10 +44,21 @@ class Runs(Protocol):
     async def run(self, stop: asyncio.Event) -> None: ...
 
 
-def run_worker(name: str, settings: Settings) -> None:
-    """Runs a worker until SIGTERM or SIGINT; the batch in hand is finished and committed."""
+def run_worker(name: str, settings: Settings) -> int:
+    """Runs a worker until SIGTERM or SIGINT; the batch in hand is finished and committed.
+
+    Returns the exit status: 0 when it was told to stop, else 70, with the reason in the log.
+    """
     configure_logs(settings.log, worker=name)
-    asyncio.run(_run(name, settings))
+    log = structlog.get_logger()
+    try:
+        asyncio.run(_run(name, settings))
+    except Exception as problem:
+        log.critical(
+            "worker ends", problem=_message(problem), exc_info=not _speaks_for_itself(problem)
+        )
+        return FAILED
+    return 0
 
 
 async def _run(name: str, settings: Settings) -> None:
@@ -47,7 +66,22 @@ async def _run(name: str, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for caught in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(caught, stop.set)
+    ready: asyncio.Future[None] = loop.create_future()
+    working = asyncio.ensure_future(_work_with_context(name, settings, stop, ready))
+    asked = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, ready, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not working.done() and not ready.done():
+        working.cancel()  # told to stop while it waits for the database or the broker
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+async def _work_with_context(
+    name: str, settings: Settings, stop: asyncio.Event, ready: asyncio.Future[None]
+) -> None:
     async with worker_context(name, settings) as context:
+        await wait_for_migrations(context.pool)
         built = importlib.import_module(f"workers.{name}").build(context)
         if asyncio.iscoroutine(built):
             built = await built
@@ -55,12 +89,26 @@ async def _run(name: str, settings: Settings) -> None:
         if settings.worker.metrics_port:
             page = await serve_health(context, settings.worker.metrics_port)
         context.log.info("worker started", pid=os.getpid())
+        ready.set_result(None)
         try:
             await _work(_driver(name, built, context), _beside(name, built, context), stop)
         finally:
             if page:
                 await page.cleanup()
         context.log.info("worker stopped")
+
+
+def _message(problem: BaseException) -> str:
+    """What went wrong, of a group of exceptions each."""
+    if isinstance(problem, BaseExceptionGroup):
+        return "; ".join(_message(one) for one in problem.exceptions)
+    return f"{type(problem).__name__}: {problem}"
+
+
+def _speaks_for_itself(problem: BaseException) -> bool:
+    if isinstance(problem, BaseExceptionGroup):
+        return all(_speaks_for_itself(one) for one in problem.exceptions)
+    return isinstance(problem, (TooManyDeadLetters, InvalidPasswordError, InvalidCatalogNameError))
 
 
 def _driver(name: str, built: Any, context: WorkerContext) -> Runs:

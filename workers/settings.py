@@ -93,6 +93,9 @@ class WorkerSettings(BaseModel):
     poll_interval_seconds: float = Field(1.0, gt=0, description="Between two polls of a source")
     reconcile_interval_seconds: float = Field(300.0, gt=0)
     timer_interval_seconds: float = Field(0.5, gt=0)
+    stop_timeout_seconds: float = Field(
+        10.0, gt=0, description="What the batch in hand may take once the worker is told to stop"
+    )
 
 
 class LogSettings(BaseModel):

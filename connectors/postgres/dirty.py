@@ -18,19 +18,25 @@ class DirtyItem:
     reason: str = ""
 
 
-async def mark_dirty(connection: Connection, worker: str, items: Sequence[DirtyItem]) -> None:
-    """Marks records within the caller's transaction.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An item that one process computes now; `marks` tells whether it was marked again meanwhile."""
 
-    A mark that is being worked on is waited for and then set anew: DO NOTHING would lose it.
-    """
+    item: DirtyItem
+    marks: int
+
+
+async def mark_dirty(connection: Connection, worker: str, items: Sequence[DirtyItem]) -> None:
+    """Marks records within the caller's transaction; one that is being computed is computed again."""
     unique = sorted({(one.tenant, one.kind, one.id): one for one in items}.items())
     if not unique:
         return
     await connection.execute(
         """
-        insert into ops.dirty (worker, tenant, kind, id, reason)
+        insert into ops.dirty as marked (worker, tenant, kind, id, reason)
         select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[])
-        on conflict (worker, tenant, kind, id) do update set reason = excluded.reason
+        on conflict (worker, tenant, kind, id) do update
+           set reason = excluded.reason, marks = marked.marks + 1, claimed_until = null
         """,
         worker,
         [key[0] for key, _ in unique],
@@ -40,22 +46,50 @@ async def mark_dirty(connection: Connection, worker: str, items: Sequence[DirtyI
     )
 
 
-async def claim_dirty(connection: Connection, worker: str, limit: int) -> list[DirtyItem]:
-    """Up to `limit` marked records, deleted when the caller's transaction commits.
+async def claim_dirty(
+    connection: Connection, worker: str, limit: int, *, lease_seconds: float
+) -> list[Claim]:
+    """Up to `limit` marked records, this process's for `lease_seconds` from the commit on.
 
-    Two processes never get the same record at once.
+    No lock is held while they are computed: whoever marks a record holds locks that its computation
+    waits for. A process that crashes leaves its marks, and others claim them when the lease ends.
     """
     rows = await connection.fetch(
         """
-        delete from ops.dirty where (worker, tenant, kind, id) in (
-          select worker, tenant, kind, id from ops.dirty where worker = $1
+        update ops.dirty set claimed_until = clock_timestamp() + make_interval(secs => $3)
+        where (worker, tenant, kind, id) in (
+          select worker, tenant, kind, id from ops.dirty
+          where worker = $1 and (claimed_until is null or claimed_until < clock_timestamp())
           order by tenant, kind, id limit $2 for update skip locked)
-        returning tenant, kind, id, reason
+        returning tenant, kind, id, reason, marks
         """,
         worker,
         limit,
+        lease_seconds,
     )
-    return [DirtyItem(row["tenant"], row["kind"], row["id"], row["reason"]) for row in rows]
+    claims = [
+        Claim(DirtyItem(row["tenant"], row["kind"], row["id"], row["reason"]), row["marks"])
+        for row in rows
+    ]
+    return sorted(claims, key=lambda one: (one.item.tenant, one.item.kind, one.item.id))
+
+
+async def forget_dirty(connection: Connection, worker: str, claims: Sequence[Claim]) -> None:
+    """Removes the marks of computed records, but for those that were marked again meanwhile."""
+    await connection.execute(
+        """
+        delete from ops.dirty where (worker, tenant, kind, id) in (
+          select worker, tenant, kind, id from ops.dirty
+          where (worker, tenant, kind, id, marks) in (
+            select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bigint[]))
+          order by tenant, kind, id for update)
+        """,
+        worker,
+        [one.item.tenant for one in claims],
+        [one.item.kind for one in claims],
+        [one.item.id for one in claims],
+        [one.marks for one in claims],
+    )
 
 
 async def count_dirty(connection: Connection) -> dict[str, int]:

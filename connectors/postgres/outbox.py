@@ -7,7 +7,9 @@ to acknowledgement to delete, so two relays of one key cannot overtake each othe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import orjson
@@ -44,25 +46,45 @@ on conflict (topic, key) where state do update
 returning id
 """
 
-_LOCK = """
+# A lock that ended by time-out while the broker is away would let a newer version overtake.
+_AS_LONG_AS_IT_TAKES = (
+    "(select set_config('idle_in_transaction_session_timeout', '0', true)) is not null"
+)
+
+_LOCK = f"""
 select id, topic, key, value, headers::text as headers from ops.outbox
-where (topic, key) in (select topic, key from ops.outbox where id = any($1::bigint[]))
+where {_AS_LONG_AS_IT_TAKES}
+  and (topic, key) in (select topic, key from ops.outbox where id = any($1::bigint[]))
 order by id for update
 """
 
-_LOCK_LEFT_BEHIND = """
+_LOCK_LEFT_BEHIND = f"""
 select id, topic, key, value, headers::text as headers from ops.outbox
-where created_at < clock_timestamp() - make_interval(secs => $1)
+where {_AS_LONG_AS_IT_TAKES} and created_at < clock_timestamp() - make_interval(secs => $1)
 order by id limit $2 for update
 """
 
 
 class Outbox:
-    """One worker's outbox; remembers which rows its transactions wrote, to relay them at once."""
+    """One worker's outbox; remembers which rows its transactions wrote, to relay them at once.
+
+    Tasks that write side by side each do so within `apart()`: else one would relay, and forget, the
+    rows of another whose transaction has not committed yet.
+    """
 
     def __init__(self, worker: str) -> None:
         self.worker = worker
-        self._written: list[int] = []
+        self._written: ContextVar[list[int]] = ContextVar(f"written by {worker}")
+        self._written_by_others: list[int] = []
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Within it, this task and those that it starts remember their own rows alone."""
+        before = self._written.set([])
+        try:
+            yield
+        finally:
+            self._written.reset(before)
 
     async def put(self, connection: Connection, messages: Sequence[OutboxMessage]) -> None:
         """Adds messages within the caller's transaction, under the lock of the rows they speak of.
@@ -82,12 +104,15 @@ class Outbox:
             [orjson.dumps(one.headers).decode() for one in kept],
             [one.state for one in kept],
         )
-        self._written.extend(row["id"] for row in rows)
+        self.written.extend(row["id"] for row in rows)
 
-    def take_written(self) -> list[int]:
-        """Ids of the rows put since the last call. Ids of rolled-back rows do no harm."""
-        written, self._written = self._written, []
-        return written
+    @property
+    def written(self) -> list[int]:
+        """Ids of the rows put and not yet relayed; whoever relays them removes them from the list.
+
+        Ids of rolled-back rows do no harm.
+        """
+        return self._written.get(self._written_by_others)
 
 
 def _identity(at: int, one: OutboxMessage) -> tuple[str, bytes] | int:
@@ -95,7 +120,10 @@ def _identity(at: int, one: OutboxMessage) -> tuple[str, bytes] | int:
 
 
 Send = Callable[[Sequence[OutboxMessage]], Awaitable[None]]
-"""Sends messages in order and returns when the broker has acknowledged every one of them."""
+"""Sends messages in order and returns when the broker has acknowledged every one of them.
+
+When it raises, no message may be under way any more: its row's lock is given up.
+"""
 
 
 async def relay(connection: Connection, ids: Sequence[int], send: Send) -> int:
@@ -107,7 +135,7 @@ async def relay(connection: Connection, ids: Sequence[int], send: Send) -> int:
 
 
 async def sweep(connection: Connection, older_than_seconds: float, limit: int, send: Send) -> int:
-    """Sends what a crash left behind; returns how many."""
+    """Sends what a crash left behind; returns how many. To be called inside a transaction."""
     rows = await connection.fetch(_LOCK_LEFT_BEHIND, older_than_seconds, limit)
     return await _send_and_delete(connection, rows, send)
 

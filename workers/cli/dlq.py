@@ -63,7 +63,7 @@ def replay_letters(
 
     async def work() -> int:
         settings = load_settings()
-        async with worker_context("cli", settings) as context:
+        async with worker_context("cli", settings, wait=False) as context:
             names = (
                 _workers(worker) if everything else {one.split(":")[0] for one in identities or ()}
             )
@@ -73,13 +73,16 @@ def replay_letters(
             if missing:
                 fail(f"no such dead letter, or already put back: {', '.join(sorted(missing))}")
             actor = os.environ.get("REVOPS_ACTOR") or getpass.getuser()
-            return await replay(context, chosen, actor=actor)
+            try:
+                return await replay(context, chosen, actor=actor)
+            except ValueError as problem:
+                fail(str(problem))
 
     console.print(f"{run_command(work)} put back.")
 
 
 async def _gather(workers: tuple[str, ...], with_replayed: bool) -> list[DeadLetter]:
-    async with worker_context("cli", load_settings()) as context:
+    async with worker_context("cli", load_settings(), wait=False) as context:
         return [
             one
             for name in workers

@@ -75,7 +75,7 @@ def worker(
 
     if name not in DRIVERS:
         fail(f"no worker {name!r}; there are {', '.join(DRIVERS)}", code=2)
-    run_worker(name, load_settings())
+    raise typer.Exit(run_worker(name, load_settings()))
 
 
 def run() -> None:

@@ -1,8 +1,8 @@
 """The agent driver on faust-streaming: for what thinks at low rate (match, decide, review, act).
 
 The only import of faust and the only use of `@app.agent`. It keeps to what was measured to lose
-nothing: raw bytes, no tables, no concurrency, acks after the effects, and an end of the process
-before an ack wherever something unforeseen escapes.
+nothing: raw bytes, no tables, no concurrency, and offsets of nothing but what was handled: faust
+acknowledges also what it skips in a rebalance and what an exception or a cancellation interrupted.
 """
 
 from __future__ import annotations
@@ -11,20 +11,26 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
+from weakref import WeakSet
 
 import faust
 import structlog
 from faust.types import EventT
 
 from connectors.kafka.readiness import wait_for_topics
-from schemas.topics import DEAD_LETTER_BYTES
 from workers.context import WorkerContext, kafka_client_options
 from workers.runtime.delivery import Delivery
 from workers.runtime.processor import Incoming, Processor
+from workers.runtime.stopping import unless_stopped
 
 _TAKE_RECORDS = 100
 _TAKE_WITHIN_SECONDS = 0.006
+_BUFFERED_RECORDS = 256
+_PARTITION_FETCH_BYTES = 2 * 1024 * 1024
+"""Bounds what waits in memory; a larger record still comes, alone (KIP-74)."""
+
+_CLOSE_SECONDS = 10.0
 EXIT_BEFORE_ACK = 70
 """Exit status of a process that ended rather than acknowledge what it had not done (EX_SOFTWARE)."""
 
@@ -39,28 +45,57 @@ class AgentDriver:
         self._log = structlog.get_logger(worker=processor.worker)
         self._turn = asyncio.Lock()
         self._stopping = False
+        self._handled: WeakSet[Any] = WeakSet()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set; the batch in hand is finished and committed first."""
-        await wait_for_topics(
-            kafka_client_options(self._context.settings.kafka), self._processor.topics
-        )
+        """Works until `stop` is set; the batch in hand is finished and committed first.
+
+        A batch that waits for a dependency is left uncommitted when `stop_timeout_seconds` are over.
+        Raises TooManyDeadLetters.
+        """
+        options = kafka_client_options(self._context.settings.kafka)
+        if not await unless_stopped(stop, wait_for_topics(options, self._processor.topics)):
+            return
         app = self._app()
         await app.start()
         ended = asyncio.ensure_future(app.wait_until_stopped())
         asked = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if not asked.done():
-            self._exit_before_ack(RuntimeError("the agent's application stopped by itself"))
-        async with self._turn:
+        try:
+            await asyncio.wait({ended, asked, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+            if asked.done():
+                await self._finish_batch_in_hand()
             self._stopping = True
-        await app.stop()
-        ended.cancel()
+            await self._close(app)
+        finally:
+            ended.cancel()
+            asked.cancel()
+        if self._failure.done():
+            self._failure.result()
+        elif not stop.is_set():
+            raise RuntimeError("the agent's application stopped by itself; its log says why")
+
+    async def _finish_batch_in_hand(self) -> None:
+        try:
+            await asyncio.wait_for(
+                self._turn.acquire(), self._context.settings.worker.stop_timeout_seconds
+            )
+        except TimeoutError:
+            self._log.warning("stopping with a batch in hand; it will come again")
+
+    async def _close(self, app: faust.App) -> None:
+        """Commits what was handled and leaves the group, or ends the process if that takes long."""
+        try:
+            await asyncio.wait_for(app.stop(), _CLOSE_SECONDS)
+        except TimeoutError:
+            self._log.critical("the agent's application does not stop; ending the process")
+            logging.shutdown()
+            os._exit(EXIT_BEFORE_ACK)
 
     def _app(self) -> faust.App:
         settings = self._context.settings
         servers = settings.kafka.bootstrap_servers.split(",")
-        app = faust.App(
+        app = _TablelessApp(
             f"revops.{self._processor.worker}",
             broker=[f"kafka://{server}" for server in servers],
             broker_credentials=_credentials(settings.kafka),
@@ -69,8 +104,9 @@ class AgentDriver:
             broker_commit_interval=0.5,
             broker_max_poll_interval=24 * 3600.0,
             consumer_auto_offset_reset="earliest",
-            consumer_max_fetch_size=DEAD_LETTER_BYTES,
-            producer_max_request_size=DEAD_LETTER_BYTES,
+            consumer_max_fetch_size=_PARTITION_FETCH_BYTES,
+            stream_buffer_maxsize=_BUFFERED_RECORDS,
+            stream_wait_empty=False,  # a batch that waits for a dependency must not hold up the group
             store="memory://",
             web_enabled=False,
             topic_disable_leader=True,
@@ -81,6 +117,8 @@ class AgentDriver:
         logging.getLogger("faust").setLevel(logging.WARNING)
         logging.getLogger("mode").setLevel(logging.WARNING)
         app.conf.loghandlers = []
+        transport: Any = app.transport
+        transport.Consumer = _committing_only(self._handled, transport.Consumer)
         topic = app.topic(
             *self._processor.topics, key_type=bytes, value_type=bytes, value_serializer="raw"
         )
@@ -93,22 +131,32 @@ class AgentDriver:
         return app
 
     async def _handle(self, events: Sequence[EventT]) -> None:
-        """Returns only when the events may be acknowledged."""
-        try:
-            async with self._turn:
-                if self._stopping:
-                    raise asyncio.CancelledError
-                await self._delivery.handle([_incoming(event) for event in events])
-        except BaseException as problem:  # noqa: BLE001 - whatever it is, it must not be acked
-            self._exit_before_ack(problem)
+        """Returns only when the events may be acknowledged; waits for the end where they may not."""
+        async with self._turn:
+            try:
+                if not self._stopping:
+                    await self._delivery.handle([_incoming(event) for event in events])
+                    self._handled.update(event.message for event in events)
+                    return
+            except Exception as problem:  # noqa: BLE001 - it ends the worker: run() raises it
+                if not self._failure.done():
+                    self._failure.set_exception(problem)
+        await asyncio.Event().wait()
 
-    def _exit_before_ack(self, problem: BaseException) -> NoReturn:
-        """Ends the process: an exception that escaped an agent would be acknowledged and lost."""
-        if self._stopping:
-            os._exit(0)
-        self._log.critical("ending before the acknowledgement", problem=repr(problem))
-        logging.shutdown()
-        os._exit(EXIT_BEFORE_ACK)
+
+class _TablelessApp(faust.App):
+    def _create_directories(self) -> None:
+        """No table is kept, so no folder for one is made in the working directory."""
+
+
+def _committing_only(handled: WeakSet[Any], consumer: type[Any]) -> type[Any]:
+    class CommittingOnlyTheHandled(consumer):
+        """faust's consumer, whose offsets never pass a message that is not in `handled`."""
+
+        def ack(self, message: Any) -> bool:
+            return message in handled and super().ack(message)
+
+    return CommittingOnlyTheHandled
 
 
 def _incoming(event: EventT) -> Incoming:
@@ -122,7 +170,7 @@ def _incoming(event: EventT) -> Incoming:
         message.key,
         message.value,
         tuple(pairs),
-        int((message.timestamp or 0) * 1000),
+        round((message.timestamp or 0) * 1000),
     )
 
 

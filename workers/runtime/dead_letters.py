@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.postgres.outbox import OutboxMessage
+from connectors.kafka.sending import Outgoing
+from connectors.postgres.dirty import DirtyItem
 from schemas.results import Done, Outcome, Rejected
 from schemas.topics import dead_letter_topic
 from workers.runtime.processor import Incoming
@@ -14,30 +15,73 @@ from workers.runtime.processor import Incoming
 PREFIX = "dlq."
 """Headers of a dead letter begin so; replay strips them and finds the record as it came."""
 
+CUT = f"{PREFIX}cut"
+"""Header of a dead letter that lies here without its value: how many bytes that had."""
+
+DIRTY = "ops.dirty"
+"""Said for the topic of a dead letter that was no record but a mark."""
+
+_DETAIL_CHARACTERS = 2000
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
 
 class TooManyDeadLetters(RuntimeError):  # noqa: N818 - a decision, not a malfunction
     """Nearly everything fails: the fault is here or upstream, not in single records."""
 
 
-def dead_letter(worker: str, record: Incoming, rejected: Rejected, at: str) -> OutboxMessage:
-    """The record as it came, with why and where in its headers."""
-    headers = {name: (data or b"").decode("utf-8", "replace") for name, data in record.headers}
-    attempts = int(headers.get(f"{PREFIX}attempts", "0")) + 1
-    kept = {name: text for name, text in headers.items() if not name.startswith(PREFIX)}
+@dataclass(frozen=True, slots=True)
+class Failed(Rejected):
+    """A record that raised an exception: the end of the trace says where."""
+
+    trace: str = ""
+
+
+def dead_letter(worker: str, record: Incoming, rejected: Rejected, at: str) -> Outgoing:
+    """The record as it came, byte for byte, with why and where in headers of its own."""
+    before = record.header(f"{PREFIX}attempts") or ""
+    attempts = int(before) + 1 if before.isdecimal() else 1
+    about = about_dead_letter(
+        worker,
+        rejected,
+        at,
+        first_at=record.header(f"{PREFIX}first_at") or at,
+        attempts=str(attempts),
+        topic=record.topic,
+        partition=str(record.partition),
+        offset=str(record.offset),
+    )
+    kept = tuple(pair for pair in record.headers if not pair[0].startswith(PREFIX))
+    key = record.key
+    if key is None and record.value is None:
+        key = b""  # the client sends no record that has neither
+    return Outgoing(dead_letter_topic(worker).name, key, record.value, kept + about)
+
+
+def marked_record(item: DirtyItem) -> Incoming:
+    """A mark of `ops.dirty` in the form of a record, for its dead letter."""
+    headers = (("tenant", item.tenant.encode()),)
+    return Incoming(DIRTY, 0, 0, item.id.encode(), item.kind.encode(), headers)
+
+
+def without_value(letter: Outgoing) -> Outgoing:
+    """The letter of a record too large for the dead-letter topic: it says so and cannot be replayed."""
+    headers = (*letter.headers, (CUT, str(len(letter.value or b"")).encode()))
+    return Outgoing(letter.topic, letter.key or b"", None, headers)
+
+
+def about_dead_letter(worker: str, rejected: Rejected, at: str, **place: str) -> Headers:
+    """The headers that say what is wrong with a dead letter and where it came from."""
     about = {
         "reason": rejected.reason,
         "field": rejected.field or "",
-        "detail": rejected.detail[:2000],
-        "topic": record.topic,
-        "partition": str(record.partition),
-        "offset": str(record.offset),
-        "attempts": str(attempts),
+        "detail": rejected.detail[:_DETAIL_CHARACTERS],
+        "trace": rejected.trace if isinstance(rejected, Failed) else "",
         "worker": worker,
         "at": at,
-        "tombstone": "1" if record.value is None else "",
+        **place,
     }
-    kept.update({PREFIX + name: text for name, text in about.items()})
-    return OutboxMessage(dead_letter_topic(worker).name, record.key or b"", record.value, kept)
+    return tuple((PREFIX + name, text.encode("utf-8", "replace")) for name, text in about.items())
 
 
 @dataclass

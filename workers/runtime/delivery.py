@@ -7,6 +7,7 @@ came of it is acknowledged by the broker. Only then may offsets be committed (gu
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -14,16 +15,23 @@ import asyncpg
 import stamina
 import structlog
 
+from connectors.kafka.sending import Outgoing, TooLarge
 from connectors.postgres.dirty import DirtyItem
 from schemas.results import DONE, Outcome, Rejected, Retryable
 from workers.runtime.clock import Clock
-from workers.runtime.dead_letters import DeadLetterLimit, dead_letter
+from workers.runtime.dead_letters import (
+    DeadLetterLimit,
+    Failed,
+    dead_letter,
+    marked_record,
+    without_value,
+)
 from workers.runtime.metrics import WorkerMetrics
 from workers.runtime.processor import Incoming, Processor
 from workers.runtime.relay import Relay
 
 _DATA_ERRORS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
-
+_TRACE_CHARACTERS = 6000
 
 _Result = TypeVar("_Result")
 
@@ -49,33 +57,34 @@ class Delivery:
     async def handle(self, batch: Sequence[Incoming]) -> None:
         """Sees a batch through. Raises TooManyDeadLetters; nothing else is expected to escape."""
         started = time.monotonic()
-        outcomes = await self._waiting(lambda: self._outcomes(batch))
-        self._limit.note(outcomes)
-        letters = [
-            dead_letter(self._processor.worker, record, outcome, self._clock.wall().isoformat())
-            for record, outcome in zip(batch, outcomes, strict=True)
-            if isinstance(outcome, Rejected)
-        ]
-        for letter in letters:
-            self._log.warning("record rejected", **_about(letter.headers))
-        await self._waiting(lambda: self._relay.send(letters))
-        await self._waiting(self._relay.flush)
+        with self._relay.apart():
+            outcomes = await self._waiting(lambda: self._outcomes(batch))
+            self._limit.note(outcomes)
+            await self._set_aside(
+                [
+                    (record, outcome)
+                    for record, outcome in zip(batch, outcomes, strict=True)
+                    if isinstance(outcome, Rejected)
+                ]
+            )
+            await self._waiting(self._relay.flush)
         self._count(batch, outcomes, time.monotonic() - started)
 
     async def handle_dirty(
         self, items: Sequence[DirtyItem], process: Callable[[Sequence[DirtyItem]], Awaitable[None]]
     ) -> None:
         """Computes marked records again; one that cannot be is a dead letter of its own."""
-        try:
-            await self._waiting(lambda: process(items))
-        except Exception as problem:  # noqa: BLE001 - the fault of a record, found by bisection
-            if len(items) > 1:
-                half = len(items) // 2
-                await self.handle_dirty(items[:half], process)
-                await self.handle_dirty(items[half:], process)
-                return
-            await self._set_aside(items[0], problem)
-        await self._waiting(self._relay.flush)
+        with self._relay.apart():
+            try:
+                await self._waiting(lambda: process(items))
+            except Exception as problem:  # noqa: BLE001 - the fault of a record, found by bisection
+                if len(items) == 1:
+                    await self._set_aside([(marked_record(items[0]), _failed(problem))])
+                else:
+                    half = len(items) // 2
+                    await self.handle_dirty(items[:half], process)
+                    await self.handle_dirty(items[half:], process)
+            await self._waiting(self._relay.flush)
 
     async def _outcomes(self, batch: Sequence[Incoming]) -> list[Outcome]:
         try:
@@ -84,7 +93,7 @@ class Delivery:
             raise
         except Exception as problem:  # noqa: BLE001 - the fault of a record, found by bisection
             if len(batch) == 1:
-                return [_rejection(problem)]
+                return [_failed(problem)]
             half = len(batch) // 2
             return await self._outcomes(batch[:half]) + await self._outcomes(batch[half:])
         if len(outcomes) != len(batch):
@@ -94,7 +103,12 @@ class Delivery:
     async def _waiting(self, step: Callable[[], Awaitable[_Result]]) -> _Result:
         """Repeats a step until no dependency is away: 50 ms between attempts at first, 5 s at most."""
         async for attempt in stamina.retry_context(
-            on=Retryable, attempts=None, timeout=None, wait_initial=0.05, wait_max=5.0
+            on=Retryable,
+            attempts=None,
+            timeout=None,
+            wait_initial=0.05,
+            wait_max=5.0,
+            wait_jitter=0.05,
         ):
             with attempt:
                 return await self._step(step)
@@ -111,20 +125,34 @@ class Delivery:
         self._metrics.up_to_date.set(1)
         return result
 
-    async def _set_aside(self, item: DirtyItem, problem: Exception) -> None:
-        record = Incoming(
-            "ops.dirty",
-            0,
-            0,
-            item.id.encode(),
-            item.kind.encode(),
-            (("tenant", item.tenant.encode()),),
-        )
-        letter = dead_letter(
-            self._processor.worker, record, _rejection(problem), self._clock.wall().isoformat()
-        )
-        self._log.error("marked record rejected", **_about(letter.headers))
-        await self._waiting(lambda: self._relay.send([letter]))
+    async def _set_aside(self, rejected: Sequence[tuple[Incoming, Rejected]]) -> None:
+        if not rejected:
+            return
+        at = self._clock.wall().isoformat()
+        worker = self._processor.worker
+        letters = [dead_letter(worker, record, why, at) for record, why in rejected]
+        for record, why in rejected:
+            self._log.warning(
+                "record rejected",
+                reason=why.reason,
+                field=why.field,
+                detail=why.detail,
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+            )
+        await self._waiting(lambda: self._send_letters(letters))
+
+    async def _send_letters(self, letters: list[Outgoing]) -> None:
+        """Sends dead letters; one that is too large even for that goes without its value."""
+        while True:
+            try:
+                await self._relay.send(letters)
+            except TooLarge as refused:
+                at = letters.index(refused.record)
+                letters[at] = without_value(refused.record)
+            else:
+                return
 
     def _count(self, batch: Sequence[Incoming], outcomes: Sequence[Outcome], took: float) -> None:
         self._metrics.batch_seconds.observe(took)
@@ -134,11 +162,7 @@ class Delivery:
             self._metrics.records.labels(record.topic, name).inc()
 
 
-def _rejection(problem: Exception) -> Rejected:
+def _failed(problem: Exception) -> Failed:
     reason = "database_refused" if isinstance(problem, _DATA_ERRORS) else "unexpected_error"
-    return Rejected(reason, None, f"{type(problem).__name__}: {problem}")
-
-
-def _about(headers: dict[str, str]) -> dict[str, str]:
-    names = ("reason", "field", "detail", "topic", "partition", "offset")
-    return {name: headers.get(f"dlq.{name}", "") for name in names}
+    trace = "".join(traceback.format_exception(problem))[-_TRACE_CHARACTERS:]
+    return Failed(reason, None, f"{type(problem).__name__}: {problem}", trace)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import structlog
 
-from connectors.postgres.dirty import DirtyItem, claim_dirty
+from connectors.postgres.dirty import claim_dirty, forget_dirty
 from connectors.postgres.pool import transaction
 from schemas.results import Retryable
 from workers.context import WorkerContext
@@ -16,6 +15,7 @@ from workers.runtime.processor import Processor, RecomputesDirty
 
 _CHUNK = 200
 _IDLE_SECONDS = 0.2
+_LEASE_SECONDS = 30.0
 
 
 async def recompute_forever(processor: Processor, context: WorkerContext) -> None:
@@ -26,7 +26,7 @@ async def recompute_forever(processor: Processor, context: WorkerContext) -> Non
     log = structlog.get_logger(worker=processor.worker)
     while True:
         try:
-            worked = await _chunk(processor, context, delivery)
+            worked = await recompute_chunk(processor, context, delivery)
         except Retryable as problem:
             log.warning("marked records wait for a dependency", problem=str(problem))
             worked = False
@@ -34,10 +34,22 @@ async def recompute_forever(processor: Processor, context: WorkerContext) -> Non
             await asyncio.sleep(_IDLE_SECONDS)
 
 
-async def _chunk(processor: RecomputesDirty, context: WorkerContext, delivery: Delivery) -> bool:
-    """Claims, computes and only then forgets a chunk; a crash in between leaves the marks."""
+async def recompute_chunk(
+    processor: RecomputesDirty,
+    context: WorkerContext,
+    delivery: Delivery,
+    *,
+    lease_seconds: float = _LEASE_SECONDS,
+) -> bool:
+    """Claims, computes and only then forgets a chunk; whether there was one. Raises Retryable.
+
+    A crash in between leaves the marks; a mark that is set meanwhile stays.
+    """
     async with transaction(context.pool) as connection:
-        items: Sequence[DirtyItem] = await claim_dirty(connection, context.worker, _CHUNK)
-        if items:
-            await delivery.handle_dirty(items, processor.process_dirty)
-    return bool(items)
+        claims = await claim_dirty(connection, context.worker, _CHUNK, lease_seconds=lease_seconds)
+    if not claims:
+        return False
+    await delivery.handle_dirty([one.item for one in claims], processor.process_dirty)
+    async with transaction(context.pool) as connection:
+        await forget_dirty(connection, context.worker, claims)
+    return True

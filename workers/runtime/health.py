@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from connectors.postgres.pool import connection
 from schemas.results import Retryable
 from workers.context import WorkerContext
+
+_PATIENCE_SECONDS = 2.0
 
 
 async def serve_health(context: WorkerContext, port: int) -> web.AppRunner:
@@ -17,9 +22,13 @@ async def serve_health(context: WorkerContext, port: int) -> web.AppRunner:
         return web.json_response({"worker": context.worker, "status": "alive"})
 
     async def ready(_: web.Request) -> web.Response:
-        problem = await _database_problem(context)
-        status = {"worker": context.worker, "postgresql": problem or "up"}
-        return web.json_response(status, status=503 if problem else 200)
+        database, broker = await asyncio.gather(
+            _problem(_reach_database(context)), _problem(context.sender.reach())
+        )
+        status = {"postgresql": database or "up", "kafka": broker or "up"}
+        return web.json_response(
+            {"worker": context.worker, **status}, status=503 if database or broker else 200
+        )
 
     async def metrics(_: web.Request) -> web.Response:
         page = generate_latest(context.metrics.registry)
@@ -35,10 +44,16 @@ async def serve_health(context: WorkerContext, port: int) -> web.AppRunner:
     return runner
 
 
-async def _database_problem(context: WorkerContext) -> str | None:
+async def _reach_database(context: WorkerContext) -> None:
+    async with connection(context.pool) as borrowed:
+        await borrowed.execute("select 1")
+
+
+async def _problem(reaching: Awaitable[None]) -> str | None:
     try:
-        async with connection(context.pool) as borrowed:
-            await borrowed.execute("select 1")
+        await asyncio.wait_for(reaching, _PATIENCE_SECONDS)
     except Retryable as problem:
         return str(problem)
+    except TimeoutError:
+        return f"no answer within {_PATIENCE_SECONDS:.0f} s"
     return None

@@ -52,7 +52,9 @@ def event(key: bytes, value: bytes) -> OutboxMessage:
 async def put(pool: Pool, outbox: Outbox, *messages: OutboxMessage) -> list[int]:
     async with transaction(pool) as connection:
         await outbox.put(connection, messages)
-    return outbox.take_written()
+    ids = list(outbox.written)
+    outbox.written.clear()
+    return ids
 
 
 async def left(pool: Pool) -> int:
@@ -79,11 +81,13 @@ async def test_outbox_keeps_only_the_newest_state_of_a_key(pool: Pool) -> None:
 
 
 async def test_rolled_back_transaction_leaves_no_event(pool: Pool) -> None:
-    outbox = Outbox("match")
-    with pytest.raises(asyncpg.DivisionByZeroError):
+    async def put_and_fail() -> None:
         async with transaction(pool) as connection:
-            await outbox.put(connection, [event(b"k", b"1")])
+            await Outbox("match").put(connection, [event(b"k", b"1")])
             await connection.execute("select 1/0")
+
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await put_and_fail()
     assert await left(pool) == 0
 
 

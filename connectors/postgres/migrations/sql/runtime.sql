@@ -19,6 +19,8 @@ create table ops.dirty (
   id text not null,
   reason text not null default '',
   marked_at timestamptz not null default clock_timestamp(),
+  marks bigint not null default 1,  -- rises with every mark, so that a new one is not forgotten
+  claimed_until timestamptz,        -- until then one process computes it
   primary key (worker, tenant, kind, id)
 );
 
