@@ -178,6 +178,9 @@ class DecisionMade(Event):
     rules: tuple[dict[str, Any], ...] = ()
     facts: dict[str, Any] = Field(default_factory=dict)
     accounts: tuple[dict[str, Any], ...] = ()
+    if_passed: tuple[dict[str, Any], ...] = Field(
+        default=(), description="The outcome that rules' passing would bring: each alone, together."
+    )
     rule_set: str = ""
     rule_set_version: str = ""
     config_hash: str = ""

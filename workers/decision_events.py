@@ -69,6 +69,7 @@ def decided(
         rules=drafted.rules,
         facts=drafted.facts,
         accounts=drafted.accounts,
+        if_passed=drafted.if_passed,
         rule_set=drafted.rule_set,
         rule_set_version=str(judgement.rule_version),
         config_hash=rules.effective.hash,

@@ -82,7 +82,7 @@ async def activate(
 ) -> int:
     """Lets rules judge from this transaction on: stored, published, audited (CFG-7, CFG-8, AUD-5).
 
-    Returns the version; rules equal to the active ones keep theirs. Raises RuleFileErrors for rules
+    Returns the version; rules equal to the active ones keep theirs. Raises RulesRefusedError for rules
     that do not compile and VersionConflict where another version came in between.
     """
     compile_rules(effective)
@@ -153,7 +153,7 @@ def tenant_rules(
 
     The rule file is `customers/<tenant>/<pack>.yaml` or `customers/<tenant>.yaml`, with all that it
     extends (CFG-2); without one `<pack>_rules.yaml` holds for everybody. `choices` are the rule
-    parameters of the tenant file. Raises RuleFileErrors and RuleFileError.
+    parameters of the tenant file. Raises RulesRefusedError and RuleFileError.
     """
     read = folder_reader(directory)
     names = (f"customers/{tenant}/{pack}.yaml", f"customers/{tenant}.yaml", f"{pack}_rules.yaml")

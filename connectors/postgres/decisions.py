@@ -81,11 +81,11 @@ async def lock_heads(
 
 _WRITE_DECISION = """
 insert into ops.decisions (decision_id, tenant, pack, left_id, right_id, version, match_id, outcome,
-  state, provisional, confidence, confidence_method, summary, rules, facts, accounts, rule_set,
+  state, provisional, confidence, confidence_method, summary, rules, facts, accounts, if_passed, rule_set,
   rule_set_version, config_hash, model_version, matcher_version, as_of, fingerprint, trigger,
   correlation_id, supersedes, source_committed_at, decided_at, processing_ms)
-values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14::jsonb,$15::jsonb,$16::jsonb,$17,$18,$19,$20,
-  $21,$22,$23,$24::jsonb,$25,$26,$27,$28,$29)
+values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14::jsonb,$15::jsonb,$16::jsonb,$17::jsonb,$18,
+  $19,$20,$21,$22,$23,$24,$25::jsonb,$26,$27,$28,$29,$30)
 """
 
 
@@ -113,6 +113,7 @@ def _decision_row(one: DecisionMade) -> tuple[Any, ...]:
         _json(one.rules),
         _json(one.facts),
         _json(one.accounts),
+        _json(one.if_passed),
         one.rule_set,
         one.rule_set_version,
         one.config_hash,
@@ -250,6 +251,7 @@ class StoredDecision:
     rules: list[dict[str, Any]]
     facts: dict[str, Any]
     accounts: list[dict[str, Any]]
+    if_passed: list[dict[str, Any]]
     rule_set: str
     rule_set_version: str
     config_hash: str
@@ -267,7 +269,7 @@ class StoredDecision:
 
 _COLUMNS = """decision_id::text as decision_id, tenant, pack, left_id, right_id, version, match_id,
  outcome, state, provisional, confidence, confidence_method, summary, rules::text as rules,
- facts::text as facts, accounts::text as accounts, rule_set, rule_set_version, config_hash,
+ facts::text as facts, accounts::text as accounts, if_passed::text as if_passed, rule_set, rule_set_version, config_hash,
  model_version, matcher_version, as_of, fingerprint, trigger::text as trigger, correlation_id,
  supersedes::text as supersedes, source_committed_at, decided_at, processing_ms"""
 
@@ -344,7 +346,7 @@ async def list_decisions(
 def _stored(row: Any) -> StoredDecision:
     values = dict(row)
     values["left"], values["right"] = values.pop("left_id"), values.pop("right_id")
-    for name in ("rules", "facts", "accounts", "trigger"):
+    for name in ("rules", "facts", "accounts", "if_passed", "trigger"):
         values[name] = orjson.loads(values[name])
     return StoredDecision(**values)
 

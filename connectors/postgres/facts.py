@@ -270,6 +270,9 @@ select 'source', source, null, null, null, 0, complete, 0
 """
 
 
+_SPEND_COLUMNS = ("name", "month", "amount", "text", "rows", "final", "version")
+
+
 async def _read_ledger(
     connection: Connection, tenant: str, accounts: Sequence[str], months: Sequence[date]
 ) -> tuple[list[SpendRow], dict[tuple[str, date], str], dict[str, bool]]:
@@ -278,11 +281,8 @@ async def _read_ledger(
     complete: dict[str, bool] = {}
     for row in await connection.fetch(_LEDGER, tenant, list(accounts), list(months)):
         if row["what"] == "spend":
-            spend.append(
-                SpendRow(
-                    row["name"], row["month"], row["amount"], row["text"], row["rows"], row["final"], row["version"]
-                )
-            )  # fmt: skip
+            values = [row[name] for name in _SPEND_COLUMNS]
+            spend.append(SpendRow(*values))
         elif row["what"] == "month":
             states[row["name"], row["month"]] = row["text"]
         else:

@@ -110,7 +110,7 @@ async def activate_version(
         raise VersionConflict(
             f"version {active.version if active else 0} is active, not {expected}; look at it first"
         )
-    version = await connection.fetchval(
+    version: int | None = await connection.fetchval(
         """insert into ops.config_versions
              (tenant, pack, version, hash, body, origins, author, note, restores)
            select $1, $2, coalesce(max(version), 0) + 1, $3, $4, $5::jsonb, $6, $7, $8
@@ -137,7 +137,8 @@ async def activate_version(
         hash,
         author,
     )
-    return int(version), True
+    assert version is not None
+    return version, True
 
 
 def _version(row: Any) -> RuleVersion:

@@ -5,13 +5,15 @@ Read from the comparisons that the evaluation made; nothing is guessed and nothi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
 from typing import Any
 
-from streams.decide.conditions import Compared, Judged, days_until_flip
+from streams.decide.comparisons import Compared, days_until_flip
+from streams.decide.conditions import Judged
 from streams.decide.language import Operator
 from streams.decide.values import STEPS, Unknown, Value, show_value, write_value
 
@@ -35,8 +37,8 @@ class Change:
     by: Decimal | int | None = None
     in_days: int | None = None
 
-    def words(self, as_of: date) -> str:
-        """The change in one clause, for people."""
+    def words(self, as_of: date, *, needed: bool = True) -> str:
+        """The change in one clause: what must happen, or (`needed` false) what happens."""
         leaf, value, limit = self.one.leaf, self.one.value, self.one.limit
         name = leaf.fact.replace("_", " ")
         if isinstance(value, Unknown):
@@ -45,8 +47,9 @@ class Change:
             return f"{leaf.limit_name.replace('_', ' ')} must be known ({limit.detail})"
         if self.by is not None:
             verb = "fall" if self.by < 0 else "rise"
+            verb = f"must {verb}" if needed else f"{verb}s"
             distance = show_value(abs(self.by), leaf.unit)
-            text = f"{name} must {verb} by {distance} to {show_value(self.needed, leaf.unit)}"
+            text = f"{name} {verb} by {distance} to {show_value(self.needed, leaf.unit)}"
         else:
             must = leaf.meaning.must if self.want else leaf.meaning.must_not
             text = f"{name} must {must}"
@@ -56,10 +59,10 @@ class Change:
             text += f" (by itself in {self.in_days} days, on {as_of + timedelta(self.in_days)})"
         return text
 
-    def to_json(self, as_of: date) -> dict[str, Any]:
+    def to_json(self, as_of: date, *, needed: bool = True) -> dict[str, Any]:
         """The change as data, with its wording."""
         leaf, value = self.one.leaf, self.one.value
-        data: dict[str, Any] = {"fact": leaf.fact, "words": self.words(as_of)}
+        data: dict[str, Any] = {"fact": leaf.fact, "words": self.words(as_of, needed=needed)}
         if isinstance(value, Unknown):
             return data | {"missing": str(value.missing)}
         if self.by is not None:
@@ -72,18 +75,48 @@ class Change:
 
 def alternatives(judged: Judged, want: bool) -> list[list[Change]]:
     """The ways to make a condition true or false: any one list, of which every change is needed."""
-    if judged.__class__ is Compared:
-        one: Compared = judged  # type: ignore[assignment]
-        return [[]] if one.truth is want else [[_change(one, want)]]
     if judged.truth is want:
         return [[]]
-    joined, parts = judged.joined, judged.parts  # type: ignore[union-attr]
-    if joined == "not":
+    if isinstance(judged, Compared):
+        return [[_change(judged, want)]]
+    parts = judged.parts
+    if judged.joined == "not":
         return alternatives(parts[0], not want)
     ways = [alternatives(part, want) for part in parts if part.truth is not want]
-    if (joined == "all") == want:
+    if (judged.joined == "all") == want:
         return together(ways)
     return nearest([way for one in ways for way in one])
+
+
+def room(falls_by: Iterable[tuple[Judged, bool]]) -> list[Change]:
+    """The single changes of ordered facts that would turn a passing rule, one a fact and direction.
+
+    Any condition that keeps it from passing would do, so the nearest counts; of conditions that make
+    it pass all would have to turn, so the farthest does.
+    """
+    found: dict[tuple[str, bool], Change] = {}
+    for tree, want in falls_by:
+        for one in _single(tree, want):
+            if one.leaf.operator in _ORDERING:
+                change = _change(one, not one.truth)
+                distance = change.by or 0
+                key = (one.leaf.fact, distance < 0)
+                other = found.get(key)
+                if other is None or (abs(distance) < abs(other.by or 0)) is want:
+                    found[key] = change
+    return list(found.values())
+
+
+def _single(tree: Judged, want: bool) -> list[Compared]:
+    """The comparisons each of which alone would turn the tree into `want`, if it turned over."""
+    if isinstance(tree, Compared):
+        return [tree] if tree.truth is (not want) else []
+    if tree.joined == "not":
+        return _single(tree.parts[0], not want)
+    against = [part for part in tree.parts if part.truth is not want]
+    if (tree.joined == "all") == want and len(against) != 1:
+        return []
+    return [one for part in against for one in _single(part, want)]
 
 
 def together(ways: list[list[list[Change]]]) -> list[list[Change]]:

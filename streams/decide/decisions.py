@@ -12,10 +12,9 @@ from zoneinfo import ZoneInfo
 
 from schemas.pair_inputs import PairInputs, PairKey
 from streams.decide.catalogue import record_fact_inputs
+from streams.decide.evaluation import Evaluation
 from streams.decide.facts import FactSet
 from streams.decide.rule_files import canonical_json
-from streams.decide.rule_sets import Evaluation
-from streams.decide.rules import Result
 from streams.decide.values import Missing, Unknown, Value, write_value
 
 _NAMESPACE = uuid.UUID("6d0f2a52-9d2f-5b0e-8a57-3a4c3b1f9f10")
@@ -32,6 +31,7 @@ class Drafted:
     rules: tuple[dict[str, Any], ...]
     facts: dict[str, Any]
     accounts: tuple[dict[str, Any], ...]
+    if_passed: tuple[dict[str, Any], ...]
     rule_set: str
     as_of: date
     fingerprint: str
@@ -58,7 +58,7 @@ def draft(evaluation: Evaluation, inputs: PairInputs, rule_version: str, zone: Z
             "outcome": one.outcome,
             "rules": [
                 {
-                    "id": r.rule.id,
+                    "id": r.rule_id,
                     "result": str(r.result),
                     "code": r.ruling.code,
                     "message": r.message,
@@ -78,6 +78,7 @@ def draft(evaluation: Evaluation, inputs: PairInputs, rule_version: str, zone: Z
         rules=tuple(one.to_json(facts.as_of) for one in evaluation.results),
         facts=facts_json(evaluation),
         accounts=accounts,
+        if_passed=tuple(evaluation.if_passed()),
         rule_set=rule_set.name,
         as_of=facts.as_of,
         fingerprint=_fingerprint(evaluation, read, provisional, rule_version),
@@ -135,7 +136,7 @@ def _read_facts(evaluation: Evaluation) -> frozenset[str]:
     """The facts that the rules in force read, and those that these are computed from."""
     builder = evaluation.rule_set.builder
     found: set[str] = set()
-    pending = [name for one in evaluation.results for name in one.rule.facts]
+    pending = [name for one in evaluation.results for name in one.facts]
     while pending:
         name = pending.pop()
         if name not in found:
@@ -170,7 +171,7 @@ def _fingerprint(
         "outcome": evaluation.outcome,
         "provisional": provisional,
         "rules": [evaluation.rule_set.name, rule_version],
-        "results": {one.rule.id: [str(one.result), one.ruling.code] for one in evaluation.results},
+        "results": {one.rule_id: [str(one.result), one.ruling.code] for one in evaluation.results},
         "facts": {name: _print(facts.values[name]) for name in lasting if name in facts.values},
         "accounts": {
             one.account: {
@@ -220,8 +221,3 @@ def _competing(facts: FactSet) -> tuple[str, ...]:
         for record in source.get("records", ())
     }
     return tuple(sorted(found))
-
-
-def is_short(result: Result) -> bool:
-    """Whether a result keeps a pair from being approved."""
-    return result not in (Result.PASS, Result.SKIPPED)

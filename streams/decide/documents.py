@@ -52,7 +52,7 @@ class RuleFileError(ValueError):
         super().__init__(f"{origin}: {message}{f'; {suggestion}' if suggestion else ''}")
 
 
-class RuleFileErrors(ValueError):
+class RulesRefusedError(ValueError):
     """All that is wrong with a rule set, each with file, line and suggestion."""
 
     def __init__(self, errors: Iterable[RuleFileError]) -> None:
@@ -107,10 +107,7 @@ def parse_document(file: str, text: str) -> Document:
         ) from problem
     except yaml.YAMLError as problem:
         raise RuleFileError(Origin(file, 1), f"not YAML: {problem}") from problem
-    data = builder.root if builder.root is not None else {}
-    if not isinstance(data, dict):
-        raise RuleFileError(Origin(file, 1), "the file must hold keys and values")
-    return Document(file, cast(dict[str, Any], data), builder.origins)
+    return Document(file, builder.mapping(), builder.origins)
 
 
 class _Builder:
@@ -123,6 +120,14 @@ class _Builder:
         self._open: list[tuple[Any, Path]] = []
         self._key: list[str | None] = []
         self._documents = 0
+
+    def mapping(self) -> dict[str, Any]:
+        """The finished document. Raises RuleFileError where it is no map."""
+        if self.root is None:
+            return {}
+        if not isinstance(self.root, dict):
+            raise RuleFileError(Origin(self.file, 1), "the file must hold keys and values")
+        return cast(dict[str, Any], self.root)
 
     def take(self, event: Any) -> None:
         line = event.start_mark.line + 1
@@ -172,8 +177,9 @@ class _Builder:
             return ()
         container, path = self._open[-1]
         if isinstance(container, list):
-            container.append(value)
-            here: Path = (*path, len(container) - 1)
+            items = cast(list[Any], container)
+            items.append(value)
+            here: Path = (*path, len(items) - 1)
             self.origins[here] = origin
             return here
         key = self._key[-1]
@@ -233,9 +239,9 @@ def _merged(
             result.pop(key, None)
             continue
         result[key] = value
-        for written, origin in over.origins.items():
-            if written[: len(here)] == here:
-                origins[written] = origin
+        origins.update(
+            {written: at for written, at in over.origins.items() if written[: len(here)] == here}
+        )
     return result
 
 

@@ -20,7 +20,6 @@ from streams.decide.catalogue import (
     AddDays,
     Arithmetic,
     Catalogue,
-    Choose,
     Clock,
     Competing,
     Count,
@@ -33,8 +32,9 @@ from streams.decide.catalogue import (
     RecordField,
     record_fact_inputs,
 )
-from streams.decide.conditions import ConditionError
+from streams.decide.comparisons import ConditionError
 from streams.decide.documents import did_you_mean
+from streams.decide.fact_order import chosen_facts, facts_in_order
 from streams.decide.providers import (
     Found,
     account_ids,
@@ -45,7 +45,7 @@ from streams.decide.providers import (
     month_before,
     record_field,
 )
-from streams.decide.values import Missing, Unknown, Value, ValueType, read_value
+from streams.decide.values import Missing, Unknown, Value, read_value
 
 Source = Mapping[str, Any]
 Values = dict[str, Value]
@@ -97,11 +97,11 @@ class FactBuilder:
         self._zone = zone
         self._parameters = parameters
         self.catalogue = catalogue
-        self.aliases = _aliases(catalogue, parameters)
+        self.aliases = chosen_facts(catalogue, parameters)
         self.declarations = {
             name: catalogue.facts[self.aliases.get(name, name)] for name in catalogue.facts
         }
-        self.order = _in_order(catalogue, self.aliases)
+        self.order = facts_in_order(catalogue, self.aliases)
         self.drift = {name: days for name in self.order if (days := self._drift(name))}
         self.per_account = self._per_account()
         self.clocked = self._clocked()
@@ -159,7 +159,8 @@ class FactBuilder:
         notes: dict[str, str] = {}
         for name, provide in self._steps:
             found = provide(reading)
-            reading.values[name] = found.value
+            if found.value is not None:
+                reading.values[name] = found.value
             if found.source:
                 reading.sources[name] = found.source
             if found.note:
@@ -208,7 +209,7 @@ class FactBuilder:
             case _:
                 return lambda reading: Found(self._computed(source, reading.values))
 
-    def _computed(self, source: Any, values: Mapping[str, Value]) -> Value | None:
+    def _computed(self, source: Any, values: Mapping[str, Value]) -> Value:
         names = [self.aliases.get(one, one) for one in record_fact_inputs(source)]
         given = [values.get(name) for name in names]
         for name, value in zip(names, given, strict=True):
@@ -302,73 +303,6 @@ class FactBuilder:
             if own or inputs & found:
                 found.add(name)
         return frozenset(found)
-
-
-def _aliases(catalogue: Catalogue, parameters: Mapping[str, Any]) -> dict[str, str]:
-    """`choose` facts by the fact that the parameter chooses."""
-    chosen: dict[str, str] = {}
-    for name, declared in catalogue.facts.items():
-        source = declared.source
-        if not isinstance(source, Choose):
-            continue
-        by = source.choose.parameter
-        if by not in parameters:
-            raise ConditionError(f"no parameter {by!r}", did_you_mean(by, parameters))
-        target = source.cases.get(str(parameters[by]))
-        if target is None or target not in catalogue.facts:
-            raise ConditionError(f"the fact {name} has no case for {by} = {parameters[by]!r}")
-        if isinstance(catalogue.facts[target].source, Choose):
-            raise ConditionError(f"the fact {name} chooses {target}, which chooses itself")
-        chosen[name] = target
-    return chosen
-
-
-def _in_order(catalogue: Catalogue, aliases: Mapping[str, str]) -> list[str]:
-    """The facts so that inputs come before what is computed from them."""
-    order: list[str] = []
-    underway: list[str] = []
-
-    def visit(name: str, asked_by: str) -> None:
-        name = aliases.get(name, name)
-        if name in order:
-            return
-        if name not in catalogue.facts:
-            raise ConditionError(
-                f"the fact {asked_by} needs {name!r}, which is not in the catalogue",
-                did_you_mean(name, catalogue.facts),
-            )
-        if name in underway:
-            raise ConditionError(
-                f"facts need each other in a circle: {' -> '.join([*underway, name])}"
-            )
-        underway.append(name)
-        for needed in record_fact_inputs(catalogue.facts[name].source):
-            visit(needed, name)
-        underway.pop()
-        order.append(name)
-
-    for name in catalogue.facts:
-        if name not in aliases:
-            visit(name, name)
-    _check_types(catalogue, aliases)
-    return order
-
-
-def _check_types(catalogue: Catalogue, aliases: Mapping[str, str]) -> None:
-    wanted: Mapping[type, frozenset[ValueType]] = {
-        DaysBetween: frozenset({ValueType.DATE}),
-        AddDays: frozenset({ValueType.DATE}),
-        Arithmetic: frozenset({ValueType.MONEY, ValueType.NUMBER, ValueType.RATIO, ValueType.DAYS}),
-        Count: frozenset({ValueType.TEXTS}),
-    }
-    for name, declared in catalogue.facts.items():
-        accepted = wanted.get(type(declared.source))
-        if accepted is None:
-            continue
-        for needed in record_fact_inputs(declared.source):
-            found = catalogue.facts[aliases.get(needed, needed)].type
-            if found not in accepted:
-                raise ConditionError(f"the fact {name} cannot be computed from {needed}, a {found}")
 
 
 def _arithmetic(apply: str, left: Decimal, right: Decimal) -> Decimal:

@@ -44,12 +44,15 @@ class FactReference(Model):
     fact: str
 
 
+Plain = str | bool | int | Decimal | date | tuple[str, ...]
+
+
 class Comparison(Model):
     """A fact compared with a value, a parameter or another fact."""
 
     fact: str
     operator: Operator
-    value: ParameterReference | FactReference | str | bool | int | Decimal | date | tuple[str, ...] | None = None  # fmt: skip
+    value: ParameterReference | FactReference | Plain | None = None
     unit: str | None = Field(None, description="Unit of a literal value; must be the fact's")
 
 

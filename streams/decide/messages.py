@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from streams.decide.conditions import ConditionError, Facts, Scope
+from streams.decide.comparisons import ConditionError, Facts, Scope
 from streams.decide.documents import did_you_mean
 from streams.decide.values import Unknown, Value, show_value
 

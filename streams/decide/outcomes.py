@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from streams.decide.documents import Document, RuleFileError, did_you_mean
 from streams.decide.language import Outcome, OutcomeDocument, OutcomeRow, RuleDocument
-from streams.decide.rules import Result, RuleResult, Ruling
+from streams.decide.rule_results import Result, RuleResult, Ruling
 from streams.decide.values import rounded
 
 _PLACEHOLDERS = frozenset({"reasons", "confidence", "method", "count"})
@@ -75,7 +75,7 @@ class OutcomeTable:
         for name, value in (
             ("confidence", f"{rounded(confidence, 2)}"),
             ("method", method.replace("_", " ")),
-            ("count", str(len({one.rule.id for one in results}))),
+            ("count", str(len({one.rule_id for one in results}))),
             ("reasons", told),
         ):
             text = text.replace(f"{{{name}}}", value)
@@ -86,10 +86,10 @@ def outcome_results(results: Sequence[RuleResult], critical: frozenset[str]) -> 
     """The results that a person wants to hear of: critical failures alone, or all that did not pass,
     or what was skipped.
     """
-    failed = [one for one in results if one.result is Result.FAIL and one.rule.id in critical]
+    failed = [one for one in results if one.result is Result.FAIL and one.rule_id in critical]
     if failed:
         return failed
-    short = [one for one in results if one.result not in (Result.PASS, Result.SKIPPED)]
+    short = [one for one in results if not one.passes]
     return short or [one for one in results if one.result is Result.SKIPPED]
 
 
@@ -97,7 +97,7 @@ def _reasons(results: Sequence[RuleResult]) -> str:
     """What the rules say, each thing once; accounts that say the same are joined."""
     said: dict[str, list[str]] = {}
     for one in results:
-        said.setdefault(f"{one.message} ({one.rule.id})", []).extend(
+        said.setdefault(f"{one.message} ({one.rule_id})", []).extend(
             [one.account] if one.account else []
         )
     return "; ".join(said) if said else "every rule passes"

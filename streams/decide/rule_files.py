@@ -21,7 +21,7 @@ from streams.decide.documents import (
     Origin,
     Path,
     RuleFileError,
-    RuleFileErrors,
+    RulesRefusedError,
     did_you_mean,
     merge,
 )
@@ -70,7 +70,7 @@ def pack_rules(rules: Document, facts: Document, outcomes: Document) -> Document
 
 
 def effective_rules(base: Document, overlays: Sequence[Document] = ()) -> EffectiveRules:
-    """The pack's rules with the overlays laid on, outermost base first. Raises RuleFileErrors."""
+    """The pack's rules with the overlays laid on, outermost base first. Raises RulesRefusedError."""
     merged = base
     for overlay in overlays:
         merged = merge(merged, _rooted(overlay, merged))
@@ -78,22 +78,22 @@ def effective_rules(base: Document, overlays: Sequence[Document] = ()) -> Effect
     document = validated(RuleDocument, merged)
     errors = _parameter_errors(document, merged)
     if errors:
-        raise RuleFileErrors(errors)
+        raise RulesRefusedError(errors)
     return EffectiveRules(document, merged)
 
 
 def rules_from_body(pack: str, body: str) -> EffectiveRules:
-    """The effective rules stored as a version. Raises RuleFileErrors."""
+    """The effective rules stored as a version. Raises RulesRefusedError."""
     data = cast(dict[str, Any], json.loads(body, parse_float=Decimal))
     return effective_rules(Document(f"{pack} (stored version)", data))
 
 
 def validated(model: type[_Model], written: Document) -> _Model:
-    """The file as a model. Raises RuleFileErrors: one error each, with line and suggestion."""
+    """The file as a model. Raises RulesRefusedError: one error each, with line and suggestion."""
     try:
         return model.model_validate(written.data)
     except ValidationError as problem:
-        raise RuleFileErrors(
+        raise RulesRefusedError(
             [_readable(written, cast(dict[str, Any], error)) for error in problem.errors()]
         ) from problem
 
@@ -118,7 +118,7 @@ def _rooted(overlay: Document, base: Document) -> Document:
     pack = base.data.get("pack")
     said = overlay.data.get("pack", pack)
     if said != pack:
-        raise RuleFileErrors(
+        raise RulesRefusedError(
             [overlay.error(("pack",), f"the file is for the pack {said!r}, not {pack!r}")]
         )
     sections = {f"{pack}_rules", "base_rules", "overrides"}
@@ -139,7 +139,7 @@ def _rooted(overlay: Document, base: Document) -> Document:
             known = sections | set(_DEEP) | set(_TOP)
             errors.append(overlay.error((key,), f"unknown key {key!r}", did_you_mean(key, known)))
     if errors:
-        raise RuleFileErrors(errors)
+        raise RulesRefusedError(errors)
     return rooted
 
 
@@ -160,10 +160,11 @@ def _place(
         _move(overlay, rooted, path, (name,), value)
     elif name == "critical_rules":
         names = cast(list[Any], value) if isinstance(value, list) else [value]
-        for wrong in [one for one in names if one not in rules]:
-            errors.append(
-                overlay.error(path, f"no rule {wrong!r}", did_you_mean(str(wrong), rules))
-            )
+        errors.extend(
+            overlay.error(path, f"no rule {wrong!r}", did_you_mean(str(wrong), rules))
+            for wrong in names
+            if wrong not in rules
+        )
         for rule in rules:
             _move(overlay, rooted, path, ("rules", rule, "critical"), rule in names)
     else:
@@ -250,8 +251,3 @@ def _real_path(data: Any, location: tuple[str | int, ...]) -> tuple[Path, str]:
             here = cast(Any, here)[part]
             path.append(part)
     return tuple(path), str(location[-1]) if location else ""
-
-
-def origin_of(written: Document, *path: str | int) -> Origin:
-    """Where the value at `path` was written."""
-    return written.origin(path)

@@ -3,51 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
-from streams.decide.conditions import (
-    Compared,
-    CompiledCondition,
-    ConditionError,
-    Facts,
-    Judge,
-    Judged,
-    Scope,
-    Test,
-    compared,
-    compile_condition,
-    days_until_flip,
-)
-from streams.decide.counterfactuals import Change, alternatives, nearest, together
+from streams.decide.comparisons import Compared, ConditionError, Facts, Scope, Test
+from streams.decide.conditions import CompiledCondition, Judge, Judged, compile_condition
+from streams.decide.counterfactuals import Change, alternatives, nearest, room, together
 from streams.decide.language import Rule
 from streams.decide.messages import Render, compile_message
-from streams.decide.values import Missing, Unknown, UnknownTouched, Value, write_value
-
-
-class Result(StrEnum):
-    """How a rule came out. `skipped` counts as passed but is named; `unknown` never passes."""
-
-    PASS = "pass"
-    SKIPPED = "skipped"
-    REVIEW = "review"
-    UNKNOWN = "unknown"
-    FAIL = "fail"
-
-
-WORST_FIRST = (Result.FAIL, Result.UNKNOWN, Result.REVIEW, Result.PASS, Result.SKIPPED)
-"""Of several accounts the worst stands for the pair (RULE-R5.3)."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ruling:
-    """A result with the code of its reason; one object each, compared by identity."""
-
-    rule: str
-    result: Result
-    code: str
+from streams.decide.rule_results import Result, RuleResult, Ruling
+from streams.decide.values import Missing, Unknown, UnknownTouched
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,48 +23,6 @@ class CompiledVerdict:
     condition: CompiledCondition | None
     ruling: Ruling
     say: Render
-
-
-@dataclass(slots=True, eq=False)
-class RuleResult:
-    """A rule's result with all that led to it."""
-
-    rule: CompiledRule
-    ruling: Ruling
-    message: str
-    trees: list[Judged] = field(default_factory=list[Judged])
-    ways: list[list[Change]] = field(default_factory=list[list[Change]])
-    room: list[Change] = field(default_factory=list[Change])
-    account: str | None = None
-
-    @property
-    def result(self) -> Result:
-        return self.ruling.result
-
-    def compared(self) -> list[Compared]:
-        """Every comparison that was made, in the order of the rule's text."""
-        return [one for tree in self.trees for one in compared(tree)]
-
-    def next_flip(self) -> int | None:
-        """In how many days time alone changes one of the comparisons; None if never."""
-        days = [found for one in self.compared() if (found := days_until_flip(one)) is not None]
-        return min(days) if days else None
-
-    def to_json(self, as_of: date) -> dict[str, Any]:
-        """The explained result as it is stored and sent (CFG-11)."""
-        declared = self.rule.declared
-        return {
-            "id": self.rule.id,
-            "title": declared.title,
-            "result": str(self.ruling.result),
-            "code": self.ruling.code,
-            "critical": declared.critical,
-            "account": self.account,
-            "message": self.message,
-            "compared": [_compared_json(one) for one in self.compared()],
-            "would_pass_if": [[change.to_json(as_of) for change in way] for way in self.ways],
-            "room": [change.to_json(as_of) for change in self.room],
-        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,9 +50,10 @@ def compile_rule(rule_id: str, declared: Rule, scope: Scope) -> CompiledRule:
     not_concerned = Ruling(rule_id, Result.SKIPPED, "not_concerned")
     undecided = Ruling(rule_id, Result.REVIEW, "undecided")
     working = _Working(declared, applies, verdicts, missing_rulings, not_concerned, undecided)
-    facts = frozenset().union(*(one.condition.facts for one in verdicts if one.condition))
+    conditions = [one.condition for one in verdicts if one.condition]
     if applies:
-        facts |= applies.facts
+        conditions.append(applies)
+    facts = frozenset(name for one in conditions for name in one.facts)
     rule = CompiledRule(
         rule_id,
         declared,
@@ -147,12 +72,23 @@ def compile_rule(rule_id: str, declared: Rule, scope: Scope) -> CompiledRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Working:
+    """What judging a rule needs."""
+
     declared: Rule
     applies: CompiledCondition | None
     verdicts: tuple[CompiledVerdict, ...]
     missing: _Missing
     not_concerned: Ruling
     undecided: Ruling
+
+    def falls_by(self, trees: Sequence[Judged]) -> list[tuple[Judged, bool]]:
+        """Of a passing rule the conditions that would have to turn, and into what, to unmake it."""
+        own = trees[1:] if self.applies is not None else trees
+        lines = [one for one in self.verdicts if one.condition]
+        passed = [
+            (one.ruling.result is Result.PASS, tree) for one, tree in zip(lines, own, strict=False)
+        ]
+        return [(tree, not passes) for passes, tree in passed if tree.truth is passes]
 
 
 class _Missing:
@@ -314,9 +250,9 @@ def _explain(
         said = {notes[name] for name in rule.facts if name in notes}
         if said:
             message = f"{message} ({'; '.join(sorted(said))})"
-    result = RuleResult(rule, ruling, message, trees)
+    result = RuleResult(rule.id, rule.declared, rule.facts, ruling, message, trees)
     if ruling.result is Result.PASS:
-        result.room = _room(working, trees)
+        result.room = room(working.falls_by(trees))
     elif ruling.result is not Result.SKIPPED:
         result.ways = _ways_to_pass(working, facts)
     return result
@@ -345,41 +281,3 @@ def _ways_to_pass(working: _Working, facts: Facts) -> list[list[Change]]:
             needs.append(alternatives(judge(facts), True))
         ways.extend(together([need for need in needs if need != [[]]] or [[[]]]))
     return nearest([way for way in ways if way])
-
-
-def _room(working: _Working, trees: Sequence[Judged]) -> list[Change]:
-    """How far a passing rule is from not passing: single changes that would do, the nearest first."""
-    if working.applies is not None:
-        trees = trees[1:]
-    conditional = [one for one in working.verdicts if one.condition]
-    ways: list[list[Change]] = []
-    held: list[list[list[Change]]] = []
-    for verdict, tree in zip(conditional, trees, strict=False):
-        if verdict.ruling.result is not Result.PASS:
-            ways.extend(alternatives(tree, True))
-        elif tree.truth:
-            held.append(alternatives(tree, False))
-    if held:
-        ways.extend(together(held))
-    return [way[0] for way in nearest(ways) if len(way) == 1 and way[0].by is not None]
-
-
-def _compared_json(one: Compared) -> dict[str, Any]:
-    leaf = one.leaf
-    data: dict[str, Any] = {
-        "fact": leaf.fact,
-        "operator": str(leaf.operator),
-        "holds": one.truth,
-        "value": _plain(one.value),
-        "unit": leaf.unit,
-    }
-    if leaf.meaning.takes != "nothing":
-        data["limit"] = _plain(one.limit)
-        data["limit_name"] = leaf.limit_name
-    return data
-
-
-def _plain(value: Value | None) -> Any:
-    if value is None or isinstance(value, Unknown):
-        return None
-    return write_value(value)

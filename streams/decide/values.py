@@ -96,7 +96,7 @@ def read_value(
     A `date` may be given as a moment: it is the calendar date in `zone`. `decimals` rounds numbers
     half up (RULE-R4.1).
     """
-    if raw is None or raw == "" or raw == []:
+    if raw is None or raw in ("", []):
         return None
     try:
         return _READERS[kind](raw, zone, decimals)
@@ -180,13 +180,13 @@ def rounded(value: Decimal, decimals: int) -> Decimal:
 
 def write_value(value: Known) -> Any:
     """The JSON form of a value, from which `read_value` gives it back."""
-    if isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, Decimal):
-        return format(value, "f")
     if isinstance(value, tuple):
         return list(value)
-    return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, date):  # a moment is a date too
+        return value.isoformat()
+    return value
 
 
 def show_value(value: Known, unit: str = "") -> str:

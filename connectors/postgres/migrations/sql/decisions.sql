@@ -16,6 +16,7 @@ create table ops.decisions (
   rules jsonb not null,
   facts jsonb not null,
   accounts jsonb not null,
+  if_passed jsonb not null,
   rule_set text not null,
   rule_set_version text not null,
   config_hash text not null,

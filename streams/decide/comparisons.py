@@ -1,0 +1,277 @@
+"""One fact compared with one value: typed once, then judged often.
+
+A comparison compiles to two closures. The fast one gives True or False and raises `UnknownTouched`
+where a fact is not known. The exact one returns a `Compared`: the values compared and the answer, None
+for unknown; explanations and counterfactuals are read from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from streams.decide.catalogue import FactDeclaration, ParameterReference
+from streams.decide.documents import did_you_mean
+from streams.decide.language import Comparison, FactReference, Operator
+from streams.decide.operators import MEANINGS, OperatorMeaning
+from streams.decide.values import Unknown, UnknownTouched, Value, ValueType, read_value
+
+Facts = Mapping[str, Any]
+"""Facts by name: a value of the fact's type, or `Unknown`."""
+Test = Callable[[Facts], bool]
+
+_NO_ZONE = ZoneInfo("UTC")
+_KNOWLEDGE = frozenset({Operator.IS_KNOWN, Operator.IS_UNKNOWN})
+
+
+class ConditionError(ValueError):
+    """A condition that cannot be meant; `suggestion` says what may have been."""
+
+    def __init__(self, message: str, suggestion: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.suggestion = suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What conditions may name: facts, parameters (typed values) and the parameters' units.
+
+    `drift` tells by how many days a fact grows with each day that passes (1, -1, or absent).
+    """
+
+    facts: Mapping[str, FactDeclaration]
+    parameters: Mapping[str, Any]
+    units: Mapping[str, str]
+    aliases: Mapping[str, str]
+    drift: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """A compiled comparison: everything about it that does not change from pair to pair."""
+
+    fact: str
+    type: ValueType
+    unit: str
+    operator: Operator
+    meaning: OperatorMeaning
+    limit: Any
+    limit_name: str
+    limit_fact: str | None
+    drift: int
+
+
+@dataclass(slots=True, eq=False)
+class Compared:
+    """A comparison that was made: the value, what it was held against, and the answer."""
+
+    leaf: Leaf
+    value: Value
+    limit: Any
+    truth: bool | None
+
+
+def compile_leaf(written: Comparison, scope: Scope) -> Leaf:
+    """The comparison with its sides resolved and typed. Raises ConditionError."""
+    fact = scope.aliases.get(written.fact, written.fact)
+    declared = scope.facts.get(fact)
+    if declared is None:
+        raise ConditionError(
+            f"no fact {written.fact!r} in the catalogue", did_you_mean(written.fact, scope.facts)
+        )
+    meaning = MEANINGS[written.operator]
+    if declared.type not in meaning.types:
+        fitting = [name for name, one in MEANINGS.items() if declared.type in one.types]
+        raise ConditionError(
+            f"{written.operator} does not compare {declared.type} facts such as {fact}",
+            f"use one of {', '.join(fitting)}",
+        )
+    limit, limit_name, limit_fact = _limit(written, declared, meaning, scope)
+    return Leaf(
+        fact,
+        declared.type,
+        declared.unit,
+        written.operator,
+        meaning,
+        limit,
+        limit_name,
+        limit_fact,
+        scope.drift.get(fact, 0) - (scope.drift.get(limit_fact, 0) if limit_fact else 0),
+    )
+
+
+def _limit(
+    written: Comparison, declared: FactDeclaration, meaning: OperatorMeaning, scope: Scope
+) -> tuple[Any, str, str | None]:
+    """The right side as a typed value, its name where it has one, and the fact it is read from."""
+    value = written.value
+    if meaning.takes == "nothing":
+        if value is not None:
+            raise ConditionError(f"{written.operator} takes no value", "remove `value`")
+        return None, "", None
+    if value is None:
+        raise ConditionError(f"{written.operator} needs a value", "add `value`")
+    if isinstance(value, FactReference):
+        name = scope.aliases.get(value.fact, value.fact)
+        other = scope.facts.get(name)
+        if other is None:
+            raise ConditionError(
+                f"no fact {value.fact!r} in the catalogue", did_you_mean(value.fact, scope.facts)
+            )
+        if (other.type, other.unit) != (declared.type, declared.unit):
+            raise ConditionError(
+                f"{written.fact} is {_kind(declared.type, declared.unit)}, "
+                f"{value.fact} is {_kind(other.type, other.unit)}",
+                "compare facts of one type and unit",
+            )
+        return None, value.fact, name
+    if isinstance(value, ParameterReference):
+        return _parameter_limit(written, declared, meaning, value.parameter, scope)
+    unit = written.unit if written.unit is not None else declared.unit
+    if unit != declared.unit or (
+        declared.unit and declared.type is ValueType.MONEY and written.unit is None
+    ):
+        raise ConditionError(
+            f"{written.fact} is in {declared.unit or 'no unit'}, the value in "
+            f"{written.unit or 'no unit'}",
+            f"write `unit: {declared.unit}`",
+        )
+    return _typed_limit(written.fact, value, declared.type, meaning), "", None
+
+
+def _parameter_limit(
+    written: Comparison,
+    declared: FactDeclaration,
+    meaning: OperatorMeaning,
+    name: str,
+    scope: Scope,
+) -> tuple[Any, str, None]:
+    if name not in scope.parameters:
+        raise ConditionError(f"no parameter {name!r}", did_you_mean(name, scope.parameters))
+    unit = scope.units.get(name, "")
+    if unit != declared.unit:
+        raise ConditionError(
+            f"{written.fact} is in {declared.unit or 'no unit'}, the parameter {name} in "
+            f"{unit or 'no unit'}",
+            "compare values of one unit",
+        )
+    return _typed_limit(written.fact, scope.parameters[name], declared.type, meaning), name, None
+
+
+def _typed_limit(fact: str, value: Any, kind: ValueType, meaning: OperatorMeaning) -> Any:
+    wanted = ValueType.TEXT if meaning.takes == "item" else kind
+    if meaning.takes == "list":
+        if not isinstance(value, tuple):
+            raise ConditionError(f"{meaning.words} needs a list", "write [a, b]")
+        return cast(tuple[str, ...], value)
+    if isinstance(value, tuple) and wanted is not ValueType.TEXTS:
+        raise ConditionError(f"{fact} is one {kind}, the value a list", "use one_of")
+    if kind is ValueType.FLAG and not isinstance(value, bool):
+        raise ConditionError(f"{fact} is a flag, the value {value!r}", "write true or false")
+    typed = read_value(wanted, value, zone=_NO_ZONE)
+    if (
+        typed is None
+        or isinstance(typed, Unknown)
+        or isinstance(value, bool) != (kind is ValueType.FLAG)
+    ):
+        raise ConditionError(f"{fact} is of type {kind}, the value {value!r} is not")
+    return typed
+
+
+def _kind(kind: ValueType, unit: str) -> str:
+    return f"{kind} in {unit}" if unit else str(kind)
+
+
+def fast_test(leaf: Leaf) -> Test:
+    """The closure for known facts; it raises UnknownTouched where it would have to compare others."""
+    fact, limit, compare, other = leaf.fact, leaf.limit, leaf.meaning.compare, leaf.limit_fact
+    match leaf.operator:
+        case Operator.IS_KNOWN:
+            return lambda facts: facts[fact].__class__ is not Unknown
+        case Operator.IS_UNKNOWN:
+            return lambda facts: facts[fact].__class__ is Unknown
+        case _ if other is not None:
+            return lambda facts: compare(known(facts[fact]), known(facts[other]))
+        case Operator.LESS_THAN:
+            return lambda facts: facts[fact] < limit  # an unknown refuses to be ordered
+        case Operator.AT_MOST:
+            return lambda facts: facts[fact] <= limit
+        case Operator.MORE_THAN:
+            return lambda facts: facts[fact] > limit
+        case Operator.AT_LEAST:
+            return lambda facts: facts[fact] >= limit
+        case _:
+            return _fast_unordered(fact, limit, compare)
+
+
+def _fast_unordered(fact: str, limit: Any, compare: Callable[[Any, Any], bool]) -> Test:
+    def test(facts: Facts) -> bool:
+        value = facts[fact]
+        if value.__class__ is Unknown:
+            raise UnknownTouched
+        return compare(value, limit)
+
+    return test
+
+
+def known(value: Value) -> Any:
+    """The value, if it is known. Raises UnknownTouched."""
+    if value.__class__ is Unknown:
+        raise UnknownTouched
+    return value
+
+
+def exact_judge(leaf: Leaf) -> Callable[[Facts], Compared]:
+    """The closure that shows what it compared."""
+    fact, limit, compare, other = leaf.fact, leaf.limit, leaf.meaning.compare, leaf.limit_fact
+    if leaf.operator in _KNOWLEDGE:
+        wanted = leaf.operator is Operator.IS_KNOWN
+
+        def knows(facts: Facts) -> Compared:
+            value = facts[fact]
+            return Compared(leaf, value, None, (value.__class__ is not Unknown) is wanted)
+
+        return knows
+    if other is not None:
+
+        def between(facts: Facts) -> Compared:
+            value, against = facts[fact], facts[other]
+            if value.__class__ is Unknown or against.__class__ is Unknown:
+                return Compared(leaf, value, against, None)
+            return Compared(leaf, value, against, compare(value, against))
+
+        return between
+
+    def judge(facts: Facts) -> Compared:
+        value = facts[fact]
+        if value.__class__ is Unknown:
+            return Compared(leaf, value, limit, None)
+        return Compared(leaf, value, limit, compare(value, limit))
+
+    return judge
+
+
+def days_until_flip(one: Compared) -> int | None:
+    """In how many days the comparison turns over by the passing of time alone; None if never.
+
+    Needs a leaf that drifts; both sides known.
+    """
+    drift, value, limit = one.leaf.drift, one.value, one.limit
+    if not drift or one.truth is None:
+        return None
+    if isinstance(value, date) and isinstance(limit, date):
+        distance = (limit - value).days
+    elif isinstance(value, int | Decimal) and isinstance(limit, int | Decimal):
+        distance = int(limit - value)
+    else:
+        return None
+    compare = one.leaf.meaning.compare
+    for days in sorted({distance * drift + offset for offset in (-1, 0, 1)}):
+        if days >= 1 and compare(days * drift, distance) != one.truth:
+            return days
+    return None
