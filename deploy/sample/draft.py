@@ -69,6 +69,33 @@ class WorldDraft:
     def __post_init__(self) -> None:
         self.names = NameMaker(self.rng)
 
+    @classmethod
+    def continuing(
+        cls,
+        rng: random.Random,
+        as_of: date,
+        lookups: Lookups,
+        odoo: SourceDatabase,
+        apn: SourceDatabase,
+    ) -> WorldDraft:
+        """A draft on top of rows that are there: new ids, names, domains and mailboxes only."""
+        draft = cls(rng=rng, as_of=as_of, months=0, odoo=odoo, apn=apn)
+        draft.lookups = lookups
+        for table in ("crm_lead", "res_partner"):
+            draft._next_block[table] = odoo.next_id(table)
+        for table in ("apn_companies", "apn_opportunity"):
+            draft._next_block[table] = apn.next_id(table)
+        draft._apn_ids = {row["apn_id"] for row in apn["apn_opportunity"].values()}
+        for partner in odoo["res_partner"].values():
+            draft.names.take(partner["name"], partner.get("website"), partner.get("email"))
+        for company in apn["apn_companies"].values():
+            draft.names.take(company["name"], company["website"], None)
+        for lead in odoo["crm_lead"].values():
+            draft.names.take(
+                lead.get("partner_name"), lead.get("website"), lead.get("email_normalized")
+            )
+        return draft
+
     def scattered_id(self, table: str) -> int:
         """A free id, out of order: ids of two true partners must not tell that they are partners."""
         pool = self._shuffled_ids.setdefault(table, [])

@@ -16,7 +16,7 @@ from deploy.sample.background import (
     write_sales,
 )
 from deploy.sample.billing import write_billing
-from deploy.sample.draft import WorldDraft
+from deploy.sample.draft import Lookups, WorldDraft
 from deploy.sample.expected import Judge
 from deploy.sample.hard_cases import write_hard_cases
 from deploy.sample.labels import UNMATCHED, LabelledPair, Scenario
@@ -25,7 +25,7 @@ from deploy.sample.pairs import write_scenarios
 from deploy.sample.scenarios import RECIPES, SCENARIOS
 from deploy.sample.tables import SourceDatabase
 
-ROWS_PER_ROUND = 57_000
+ROWS_PER_ROUND = 65_000
 """About how many rows the default world has, most of them billing."""
 _ROWS_PER_BACKGROUND_UNIT = 43
 """About how many rows one unit of background adds: ten leads and opportunities with all they need."""
@@ -72,6 +72,7 @@ class SampleWorld:
     as_of: date
     odoo: SourceDatabase
     apn: SourceDatabase
+    lookups: Lookups
     pairs: tuple[LabelledPair, ...]
     scenarios: tuple[Scenario, ...]
 
@@ -91,7 +92,7 @@ class SampleWorld:
         write_sales(draft)
         write_billing(draft, size.products)
         pairs = tuple(_with_accepted_outcomes(draft))
-        return cls(seed, as_of, draft.odoo, draft.apn, pairs, SCENARIOS)
+        return cls(seed, as_of, draft.odoo, draft.apn, draft.lookups, pairs, SCENARIOS)
 
     @property
     def true_pairs(self) -> tuple[LabelledPair, ...]:

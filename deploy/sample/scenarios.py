@@ -75,7 +75,8 @@ def _review(name: str, row: int, title: str, **exceptions: str) -> Scenario:
 _AO = ("AWS Referral", "AO", "AWS Originated", "ao ")
 
 APPROVED: tuple[Recipe, ...] = (
-    Recipe(_approve("approve_plain", "every rule passes"), pairs=22),
+    Recipe(_approve("approve_plain", "every rule passes"), pairs=48),
+    Recipe(_approve("approve_undisturbed", "every rule passes, all day long"), pairs=24),
     Recipe(
         _approve("approve_spend_4999_99", "a cent under the spend limit"), 2, spend=(D("4999.99"),)
     ),

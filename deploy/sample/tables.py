@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +51,8 @@ class SourceDatabase:
     """All rows of one database."""
 
     tables: dict[str, dict[Key, Row]]
+    journal: list[tuple[str, Key]] | None = None
+    """Where `insert` notes what it wrote, while somebody asks for it."""
     _last_ids: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -69,6 +70,8 @@ class SourceDatabase:
         if row_id in rows:
             raise ValueError(f"{table} has a row {row_id} already: give another id")
         rows[row_id] = {"id": row_id, **row}
+        if self.journal is not None:
+            self.journal.append((table, row_id))
         self._last_ids[table] = max(self._last_ids.get(table, 0), row_id)
         return row_id
 
@@ -80,6 +83,11 @@ class SourceDatabase:
         """The id that the table's sequence would give."""
         return self._last_ids.get(table, 0) + 1
 
+    def reserve_id(self, table: str) -> int:
+        """The next id, which nobody else then gets."""
+        self._last_ids[table] = self.next_id(table)
+        return self._last_ids[table]
+
     def rows(self, table: str) -> Iterator[Row]:
         """The rows of a table in key order."""
         return (row for _, row in sorted(self.tables[table].items()))
@@ -89,5 +97,9 @@ class SourceDatabase:
         return sum(len(rows) for rows in self.tables.values())
 
     def copy(self) -> SourceDatabase:
-        """An independent copy."""
-        return copy.deepcopy(self)
+        """A copy whose rows can be changed, added and removed apart from these."""
+        tables = {
+            table: {key: dict(row) for key, row in rows.items()}
+            for table, rows in self.tables.items()
+        }
+        return SourceDatabase(tables, _last_ids=dict(self._last_ids))

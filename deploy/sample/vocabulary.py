@@ -144,6 +144,14 @@ class NameMaker:
         folded = name.casefold()
         self._by_start[folded[:3]].append(folded)
 
+    def take(self, name: str | None, website: str | None, email: str | None) -> None:
+        """Keep away from the names, web label and mailbox of a record that is there already."""
+        if name:
+            self.reserve(name)
+        host = re.sub(r"^https?://|^www\.", "", website or "").removeprefix("www.")
+        self._labels.update(host.split("/")[0].split(".")[:1] if host else ())
+        self._mailboxes.update((email or "").split("@")[:1])
+
     def label(self, wish: str) -> str:
         """A web label nobody else has, equal to `wish` where it is free."""
         label, suffix = slug(wish) or "firm", 1

@@ -67,8 +67,8 @@ def test_world_has_the_asked_size(world: SampleWorld) -> None:
     assert all(rows for table, rows in world.odoo.tables.items())
 
 
-@pytest.mark.parametrize("rows", [100_000, 160_000])
-def test_size_with_source_rows_comes_near(rows: int) -> None:
+def test_size_with_source_rows_comes_near() -> None:
+    rows = 100_000
     built = SampleWorld.build(1, AS_OF, SampleSize.with_source_rows(rows)).rows()
     assert rows * 0.95 <= built <= rows * 1.08
 
@@ -166,7 +166,7 @@ def test_bills_are_the_sum_of_their_lines(world: SampleWorld) -> None:
     sums: Counter[int] = Counter()
     for line in world.odoo["c_billing_bill_line"].values():
         sums[line["bill_id"]] += line["amount"]
-    assert all(bill["total"] == sums[key] for key, bill in world.odoo["c_billing_bill"].items())
+    assert all(bill["total"] == sums[bill["id"]] for bill in world.odoo["c_billing_bill"].values())
 
 
 def test_accounting_holds_more_than_customer_invoices(world: SampleWorld) -> None:
