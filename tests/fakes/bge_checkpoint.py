@@ -20,9 +20,18 @@ SENTENCES = [
 
 
 def write_checkpoint(
-    folder: Path, *, hidden: int = 64, layers: int = 2, heads: int = 4, positions: int = 514
+    folder: Path,
+    *,
+    hidden: int = 64,
+    layers: int = 2,
+    heads: int = 4,
+    positions: int = 514,
+    vocabulary: int = 0,
 ) -> Path:
-    """Write config, weights, tokenizer and both heads; the same bytes for the same arguments."""
+    """Write config, weights, tokenizer and both heads; the same bytes for the same arguments.
+
+    `vocabulary` makes the table of word vectors larger than the tokenizer's own vocabulary.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(20)
     tokenizer = _tokenizer()
@@ -42,7 +51,7 @@ def write_checkpoint(
         )
     )
     shape = XLMRobertaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
+        vocab_size=max(tokenizer.get_vocab_size(), vocabulary),
         hidden_size=hidden,
         num_hidden_layers=layers,
         num_attention_heads=heads,

@@ -1,0 +1,67 @@
+"""Speed of the default encoder and of vector search, each beside its floor on the same machine.
+
+    python -m tests.benchmarks.embed                       # starts a stack of its own
+    python -m tests.benchmarks.embed --postgres DSN --output json
+
+Exits 1 when a figure misses the least share of its floor that it must reach; times themselves are
+reported, not judged, since they are the machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.local.identity import ProcessIdentity
+from tests.benchmarks.embed.encoder import encoder_figures
+from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.embed.vectors import vector_figures
+from tests.stack import own_stack
+
+
+def figures(dsn: str, *, records: int = 20_000) -> list[Figure]:
+    """All figures of this benchmark; takes about a minute on two idle cores."""
+    with tempfile.TemporaryDirectory() as cache:
+        measured = encoder_figures(Path(cache))
+    return [*measured, *asyncio.run(vector_figures(dsn, records))]
+
+
+@contextlib.contextmanager
+def _postgres(given: str | None) -> Iterator[str]:
+    if given is not None:
+        yield given
+        return
+    with own_stack() as local:
+        local.up_infrastructure(owner=ProcessIdentity.own())
+        yield local.postgres_dsn("postgres")
+
+
+def run() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--postgres", help="DSN of a database that may be written to")
+    parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--output", choices=("table", "json"), default="table")
+    arguments = parser.parse_args()
+    load = os.getloadavg()[0]
+    with _postgres(arguments.postgres) as dsn:
+        measured = figures(dsn, records=arguments.records)
+    if arguments.output == "json":
+        print(
+            json.dumps({"load": load, "figures": [figure.row() for figure in measured]}, indent=2)
+        )
+    else:
+        print(f"machine load at the start: {load:.1f} on {os.cpu_count()} cores")
+        for figure in measured:
+            print(figure.line())
+    return 0 if all(figure.met for figure in measured) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,44 @@
+"""One measured figure beside its floor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure, the floor measured beside it, and the least share of the floor that it must reach.
+
+    `share` is 1 at the floor and falls with what is lost on top of it. Without a floor the figure
+    is only reported.
+    """
+
+    name: str
+    value: float
+    unit: str
+    floor: float | None = None
+    floor_name: str = ""
+    share: float | None = None
+    least_share: float | None = None
+
+    @property
+    def met(self) -> bool:
+        return self.share is None or self.least_share is None or self.share >= self.least_share
+
+    def row(self) -> dict[str, Any]:
+        return {**asdict(self), "met": self.met}
+
+    def line(self) -> str:
+        text = f"{self.name:<46} {self.value:>10.4g} {self.unit:<9}"
+        if self.floor is not None and self.share is not None:
+            text += f" {self.floor_name} {self.floor:.4g}, share {self.share:.2f}"
+        if self.least_share is not None:
+            text += f" (least {self.least_share:.2f}: {'met' if self.met else 'MISSED'})"
+        return text
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value that `share` of the sorted values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
