@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import orjson
-from connectors.postgres.capture import source_completeness
 from pydantic import ValidationError
 
 from connectors.postgres import matches as store
+from connectors.postgres.capture import source_completeness
 from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.matches import Place, StoredPair
 from connectors.postgres.outbox import OutboxMessage, message
@@ -56,10 +56,12 @@ class MatchProcessor:
         context: WorkerContext,
         index: VectorIndex | None,
         partner_domains_of: Callable[[Place], Collection[str]],
+        packs_of: Callable[[str], Sequence[str]] = lambda tenant: (),
     ) -> None:
         self._context = context
         self._index = index
         self._partner_domains_of = partner_domains_of
+        self._packs_of = packs_of
         self._model: str | None = None
         self._rules: dict[Place, MatchingRules] = {}
         self._statistics: dict[Place, tuple[int, CorpusStatistics]] = {}
@@ -165,9 +167,11 @@ class MatchProcessor:
 
     async def _source_completed(self, event: SourceCompleted) -> None:
         """A complete source ends provisional results: statistics anew, then every record again."""
-        place = Place(event.tenant, event.pack)
+        if not event.complete:
+            return
+        marks = [_statistics_item(Place(event.tenant, one)) for one in self._packs_of(event.tenant)]
         async with transaction(self._context.pool) as connection:
-            await mark_dirty(connection, self.worker, [_statistics_item(place)])
+            await mark_dirty(connection, self.worker, marks)
 
     async def _take_statistics(self, place: Place) -> None:
         """Freezes new statistics over both sides and marks the records to be matched again."""
@@ -284,4 +288,7 @@ def build(context: WorkerContext) -> MatchProcessor:
         known = tenants.get(place.tenant)
         return partner_domains(known, place.pack) if known else frozenset()
 
-    return MatchProcessor(context, open_index(context.settings), domains)
+    def packs(tenant: str) -> Sequence[str]:
+        return tuple(tenants[tenant].packs) if tenant in tenants else ()
+
+    return MatchProcessor(context, open_index(context.settings), domains, packs)

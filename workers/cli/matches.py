@@ -14,7 +14,7 @@ from rich.table import Table
 
 from connectors.postgres.match_queries import find_match, list_matches
 from connectors.postgres.outbox import message
-from connectors.postgres.pool import connection
+from connectors.postgres.pool import connection, transaction
 from schemas.events import MatchCommanded, MatchStatus
 from schemas.topics import COMMAND_MATCH
 from streams.match.explanation import explain as explanation_of
@@ -165,7 +165,9 @@ def _command(match: str, verdict: Any, reason: str) -> None:
                 reason=reason.strip(),
                 seen_version=found["version"],
             )
-            await context.relay.send([message(COMMAND_MATCH, command, state=False)])
+            async with transaction(context.pool) as borrowed:
+                await context.outbox.put(borrowed, [message(COMMAND_MATCH, command, state=False)])
+            await context.relay.flush()
 
     run_command(work)
     console.print(f"{verdict}: {found['left']} ↔ {found['right']} sent.")
