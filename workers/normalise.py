@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from connectors.postgres.dirty import DirtyItem
 from connectors.postgres.outbox import Outbox
-from connectors.postgres.pool import Pool, transaction
+from connectors.postgres.pool import Pool, connection, transaction
+from connectors.postgres.raw_schema import ensure_raw, ensure_views
 from schemas.cdc import TRUNCATE, Change, parse_change
 from schemas.results import DONE, Outcome, Rejected
 from schemas.tenants import Tenant, captured_tables
@@ -61,12 +62,12 @@ class NormaliseProcessor:
                 if change is not None:
                     changes.append(change)
         for truncate in (one for one in changes if one.operation == TRUNCATE):
-            async with transaction(self._pool) as connection:
-                await self._raw.truncate(connection, truncate)
+            async with transaction(self._pool) as opened:
+                await self._raw.truncate(opened, truncate)
         changes = [one for one in changes if one.operation != TRUNCATE]
         if changes:
-            async with self._raw.settling(), transaction(self._pool) as connection:
-                touched = await self._raw.store(connection, changes)
+            async with self._raw.settling(), transaction(self._pool) as opened:
+                touched = await self._raw.store(opened, changes)
             await self._derived.compute(touched)
         return outcomes
 
@@ -97,9 +98,33 @@ def plans_of(tenants: Mapping[str, Tenant]) -> dict[str, TenantPlans]:
     }
 
 
-def build(context: WorkerContext) -> NormaliseProcessor:
+async def apply_packs(pool: Pool, tenants: Mapping[str, Tenant]) -> list[str]:
+    """Makes the partitions, indexes and views that the tenants' packs need; returns what was missing.
+
+    Done by `revops config apply` and again by every worker that starts.
+    """
+    made: list[str] = []
+    plans = plans_of(tenants)
+    async with connection(pool) as opened:
+        for name, tenant in tenants.items():
+            captured = [
+                f"{source}.{table}"
+                for source, one in tenant.sources.items()
+                for table in one.tables
+            ]
+            for plan in plans[name].by_pack.values():
+                made += await ensure_raw(opened, plan, captured)
+        for pack in sorted({pack for tenant in tenants.values() for pack in tenant.packs}):
+            views = load_pack(pack).views()
+            if views:
+                await ensure_views(opened, views)
+    return made
+
+
+async def build(context: WorkerContext) -> NormaliseProcessor:
     """The processor of this installation's tenants."""
     tenants = load_tenants(context.settings.config.directory)
+    await apply_packs(context.pool, tenants)
     topics = [
         change_topic(source, table).name
         for source, tables in captured_tables(tenants.values()).items()

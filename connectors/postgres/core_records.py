@@ -48,7 +48,7 @@ insert into core.records
   (tenant, pack, kind, side, id, version, deleted, is_open, customer, dq_flags, dq_version,
    source_committed_at, fields, lineage, inputs)
 select $1, $2, kind, side, id, version, deleted, is_open, customer,
-       string_to_array(nullif(dq_flags, ''), chr(31)), dq_version, source_committed_at,
+       coalesce(string_to_array(nullif(dq_flags, ''), chr(31)), '{}'), dq_version, source_committed_at,
        fields::jsonb, lineage::jsonb, inputs::jsonb
   from unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bool[], $8::bool[], $9::text[],
               $10::text[], $11::bigint[], $12::timestamptz[], $13::text[], $14::text[], $15::text[])
@@ -56,7 +56,7 @@ select $1, $2, kind, side, id, version, deleted, is_open, customer,
             source_committed_at, fields, lineage, inputs)
 on conflict (tenant, pack, kind, side, id) do update set
   version = excluded.version, deleted = excluded.deleted, is_open = excluded.is_open,
-  customer = excluded.customer, dq_flags = coalesce(excluded.dq_flags, '{}'),
+  customer = excluded.customer, dq_flags = excluded.dq_flags,
   dq_version = excluded.dq_version, source_committed_at = excluded.source_committed_at,
   fields = excluded.fields, lineage = excluded.lineage, inputs = excluded.inputs, updated_at = now()
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
@@ -54,43 +55,45 @@ MissingColumns = Callable[[str, str, Collection[str]], Iterable[str]]
 """(tenant, table, columns it has) -> columns that a mapping reads and it has not."""
 
 
-class ShapeWatch:
-    """Notices when a table's columns change; remembers shapes it has seen, so that rows cost little."""
+_RowShape = tuple[tuple[str, ...], tuple[type, ...]]
 
-    _REMEMBERED = 20_000
+
+class ShapeWatch:
+    """Notices when a table's columns change; remembers row shapes that fit, so that rows cost little."""
+
+    _REMEMBERED = 5_000
 
     def __init__(self, missing_columns: MissingColumns) -> None:
         self._missing_columns = missing_columns
-        self._settled: set[tuple[str, str, tuple[str, ...], tuple[type, ...]]] = set()
+        self._fitting: dict[tuple[str, str], set[_RowShape]] = defaultdict(set)
 
     async def note(
         self, connection: Connection, stored: Sequence[StoredChange], now: datetime
     ) -> list[OutboxMessage]:
         """Compares the newest rows with what is known of their tables; events where they differ."""
-        unseen: dict[tuple[str, str], dict[tuple[object, ...], StoredChange]] = {}
+        unseen: dict[tuple[str, str], dict[_RowShape, StoredChange]] = defaultdict(dict)
         for one in stored:
             row = one.folded.after
             if row.deleted or row.pending:
                 continue
-            kinds = tuple(map(type, row.image.values()))
-            shape = (one.id.tenant, one.id.table, tuple(row.image), kinds)
-            if shape not in self._settled:
-                unseen.setdefault((one.id.tenant, one.id.table), {})[shape] = one
+            table = (one.id.tenant, one.id.table)
+            shape = (tuple(row.image), tuple(map(type, row.image.values())))
+            if shape not in self._fitting[table]:
+                unseen[table][shape] = one
         messages: list[OutboxMessage] = []
-        for (tenant, table), shapes in sorted(unseen.items()):
+        for table, shapes in sorted(unseen.items()):
             rows = sorted(shapes.values(), key=lambda one: one.folded.after.position)
-            event = await self._compare(connection, tenant, table, rows, now)
+            changed, event = await self._compare(connection, *table, rows, now)
             if event is not None:
                 messages.append(message(topics.OPS_HEALTH, event, state=True))
-        if len(self._settled) > self._REMEMBERED:
-            self._settled.clear()
-        for shapes in unseen.values():
-            self._settled.update(shapes)  # type: ignore[arg-type]
+            if changed or len(self._fitting[table]) > self._REMEMBERED:
+                self._fitting[table].clear()
+            self._fitting[table].update(shapes)
         return messages
 
     def forget(self) -> None:
-        """To be called where a transaction was rolled back: nothing of it is settled."""
-        self._settled.clear()
+        """To be called where a transaction was rolled back: nothing of it is stored."""
+        self._fitting.clear()
 
     async def _compare(
         self,
@@ -99,7 +102,8 @@ class ShapeWatch:
         table: str,
         rows: Sequence[StoredChange],
         now: datetime,
-    ) -> SourceSchemaChanged | None:
+    ) -> tuple[bool, SourceSchemaChanged | None]:
+        """Whether the table's columns differ from those stored, and the event that says so."""
         known = await connection.fetchrow(
             "select columns::text as columns, epoch, position, version from raw.table_shapes"
             " where tenant = $1 and source_table = $2 for update",
@@ -116,7 +120,7 @@ class ShapeWatch:
                 position = one.folded.after.position
                 shape = united(shape, shape_of(one.folded.after.image))
         if known is not None and shape == columns:
-            return None
+            return False, None
         change = compared(columns, shape)
         loud = known is None or bool(change.added or change.removed or change.retyped)
         version = (known["version"] if known else 0) + loud
@@ -140,8 +144,8 @@ class ShapeWatch:
         )
         missing = tuple(sorted(self._missing_columns(tenant, table, shape.keys())))
         if not loud or (known is None and not missing):
-            return None
-        return SourceSchemaChanged(
+            return loud, None
+        return loud, SourceSchemaChanged(
             tenant=tenant,
             pack="",
             emitted_at=now,
