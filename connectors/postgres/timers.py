@@ -93,3 +93,8 @@ async def claim_due_timers(connection: Connection, now: datetime, limit: int) ->
         for row in rows
     ]
     return sorted(found, key=lambda timer: (timer.due_at, timer.timer_id))
+
+
+async def next_timer(connection: Connection) -> datetime | None:
+    """When the next timer is due; None where none is set."""
+    return await connection.fetchval("select min(due_at) from ops.timers")
