@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,9 @@ from schemas.tenants import Tenant
 from tests.integration.normalise.bench import NormaliseBench
 from tests.stack import RunningStack
 from workers.normalise import apply_packs
+
+REAL_ODOO = Path(__file__).parents[3].parent / "shared" / "data" / "odoo" / "demo.sql"
+collect_ignore = [] if REAL_ODOO.is_file() else ["test_real_odoo.py"]
 
 
 def tenant_file(name: str) -> Tenant:
