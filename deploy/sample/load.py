@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 from importlib import resources
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from deploy.sample.cost_report import COST_COLUMNS, CostRow
 from deploy.sample.generate import SampleWorld
 from deploy.sample.tables import Row, SourceDatabase
 
@@ -59,7 +61,7 @@ async def create_sources(
     for database, _, _ in plans:
         if not await _make_empty(admin_dsn, database, if_exists):
             reused.append(database)
-    report = _Counter(progress, sum(db.count() for name, _, db in plans if name not in reused))
+    report = _RowCounter(progress, sum(db.count() for name, _, db in plans if name not in reused))
     for database, script, rows in plans:
         if database not in reused:
             await _fill(dsn_of(admin_dsn, database), script, rows, database, report)
@@ -81,11 +83,34 @@ async def drop_sources(admin_dsn: str, *databases: str) -> None:
         await connection.close()
 
 
-async def copy_rows(
-    connection: asyncpg.Connection, table: str, columns: Sequence[str], rows: Iterable[Any]
-) -> None:
-    """Rows, as tuples in the order of `columns`, appended to a table by COPY; they may be a generator."""
-    await connection.copy_records_to_table(table, records=rows, columns=list(columns))
+async def append_cost_rows(odoo_dsn: str, rows: Iterable[CostRow]) -> int:
+    """Rows of `cost_rows` appended to the cost report by COPY, their months marked final; how many.
+
+    All in one transaction; the rows are read one by one.
+    """
+    connection = await asyncpg.connect(odoo_dsn, command_timeout=3600)
+    counted: Counter[date] = Counter()
+
+    def counting() -> Iterable[CostRow]:
+        for row in rows:
+            counted[row[5]] += 1
+            yield row
+
+    try:
+        async with connection.transaction():
+            await connection.copy_records_to_table(
+                "c_billing_internal_cur", records=counting(), columns=list(COST_COLUMNS)
+            )
+            await connection.executemany(
+                "INSERT INTO c_billing_cur_load (month, state, rows, loaded_at, write_date) "
+                "VALUES ($1, 'final', $2, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC') "
+                "ON CONFLICT (month) DO UPDATE SET rows = c_billing_cur_load.rows + excluded.rows, "
+                "write_date = excluded.write_date",
+                list(counted.items()),
+            )
+    finally:
+        await connection.close()
+    return counted.total()
 
 
 def dsn_of(admin_dsn: str, database: str) -> str:
@@ -95,7 +120,7 @@ def dsn_of(admin_dsn: str, database: str) -> str:
 
 
 @dataclass(slots=True)
-class _Counter:
+class _RowCounter:
     progress: Progress | None
     total: int
     done: int = 0
@@ -144,7 +169,7 @@ async def _has_tables(dsn: str) -> bool:
 
 
 async def _fill(
-    dsn: str, script: str, rows: SourceDatabase, database: str, report: _Counter
+    dsn: str, script: str, rows: SourceDatabase, database: str, report: _RowCounter
 ) -> None:
     text = resources.files("deploy.sample").joinpath(script).read_text(encoding="utf-8")
     before, after = text.split(_AFTER_ROWS)
@@ -155,7 +180,9 @@ async def _fill(
             for table in rows.tables:
                 columns = await _columns(connection, table)
                 records = _records(table, columns, rows.rows(table))
-                await copy_rows(connection, table, list(columns), records)
+                await connection.copy_records_to_table(
+                    table, records=records, columns=list(columns)
+                )
                 report.add(f"{database}.{table}", len(rows[table]))
                 if "id" in columns:
                     await connection.execute(
