@@ -123,11 +123,12 @@ class _Builder:
 
     def mapping(self) -> dict[str, Any]:
         """The finished document. Raises RuleFileError where it is no map."""
-        if self.root is None:
+        root: object = self.root
+        if root is None:
             return {}
-        if not isinstance(self.root, dict):
+        if not isinstance(root, dict):
             raise RuleFileError(Origin(self.file, 1), "the file must hold keys and values")
-        return cast(dict[str, Any], self.root)
+        return cast(dict[str, Any], root)
 
     def take(self, event: Any) -> None:
         line = event.start_mark.line + 1

@@ -191,8 +191,8 @@ def write_value(value: Known) -> Any:
 
 def show_value(value: Known, unit: str = "") -> str:
     """How a person reads a value: 4,999.99 USD, 12 days, 2026-11-20, yes."""
-    if value.__class__ is str:
-        return value  # type: ignore[return-value]
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
