@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -91,7 +91,8 @@ async def _work_with_context(
         context.log.info("worker started", pid=os.getpid())
         ready.set_result(None)
         try:
-            await _work(_driver(name, built, context), _beside(name, built, context), stop)
+            companions = _companions(name, built, context)
+            await work_until_stopped(_driver(name, built, context), companions, stop)
         finally:
             if page:
                 await page.cleanup()
@@ -123,21 +124,22 @@ def _driver(name: str, built: Any, context: WorkerContext) -> Runs:
     return built
 
 
-def _beside(
-    name: str, built: Processor, context: WorkerContext
-) -> list[Callable[[], Coroutine[Any, Any, None]]]:
-    beside: list[Callable[[], Coroutine[Any, Any, None]]] = [context.relay.sweep_forever]
+Companion = Callable[[], Coroutine[Any, Any, None]]
+
+
+def _companions(name: str, built: Processor, context: WorkerContext) -> list[Companion]:
+    companions: list[Companion] = [context.relay.sweep_forever]
     if DRIVERS[name] != SERVICE:
-        beside.append(lambda: recompute_forever(built, context))
-    return beside
+        companions.append(lambda: recompute_forever(built, context))
+    return companions
 
 
-async def _work(
-    driver: Runs, beside: list[Callable[[], Coroutine[Any, Any, None]]], stop: asyncio.Event
+async def work_until_stopped(
+    driver: Runs, companions: Sequence[Companion], stop: asyncio.Event
 ) -> None:
-    """Runs the driver with its companions; a failure of any of them ends the process."""
+    """Runs the driver and, beside it, its companions; a failure of any of them ends all."""
     async with asyncio.TaskGroup() as group:
-        companions = [group.create_task(one()) for one in beside]
+        tasks = [group.create_task(one()) for one in companions]
         await driver.run(stop)
-        for task in companions:
+        for task in tasks:
             task.cancel()

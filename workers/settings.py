@@ -16,20 +16,30 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class DatabaseSettings(BaseModel):
     """The platform's PostgreSQL (15 or newer, with pgvector)."""
 
-    dsn: SecretStr = Field(description="postgresql://user:password@host:port/database")
-    pool_size: int = Field(8, ge=1, le=100, description="Connections a worker process may hold.")
+    dsn: SecretStr = Field(
+        min_length=1, description="postgresql://user:password@host:port/database"
+    )
+    pool_size: int = Field(8, ge=1, le=100, description="Connections a worker process may hold")
 
 
 class KafkaSettings(BaseModel):
     """The broker; TLS and SASL as the broker asks (SEC-1)."""
 
-    bootstrap_servers: str = Field(description="host:port, several separated by commas")
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
-    tls_ca_file: Path | None = None
-    replication_factor: int = Field(1, ge=1, description="For topics that `topics apply` creates.")
+    bootstrap_servers: str = Field(
+        min_length=1, description="host:port, several separated by commas"
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    sasl_username: str | None = Field(None, description="With a SASL mechanism")
+    sasl_password: SecretStr | None = Field(None, description="With a SASL mechanism")
+    tls_ca_file: Path | None = Field(
+        None, description="PEM file of the authority that signed the broker's certificate"
+    )
+    replication_factor: int = Field(1, ge=1, description="For topics that `topics apply` creates")
 
 
 class ConnectSettings(BaseModel):
@@ -66,22 +76,41 @@ class ConfigSettings(BaseModel):
 class EncoderSettings(BaseModel):
     """Which encoder turns texts into vectors (design.md section 5)."""
 
-    name: Literal["minilm", "bge_m3"] = "minilm"
+    name: Literal["minilm", "bge_m3"] = Field(
+        "minilm", description="minilm (light, CPU) or bge_m3 (needs the extra `bge`)"
+    )
     model: str = Field("BAAI/bge-m3", description="Folder or hub id of the BGE-M3 weights")
     threads: int = Field(1, ge=1, description="CPU threads of the encoder")
-    batch_records: int = Field(32, ge=1, le=1024)
+    batch_records: int = Field(32, ge=1, le=1024, description="Texts encoded in one pass at most")
     linger_milliseconds: int = Field(3, ge=0, description="How long a batch waits to fill up")
     cache_directory: Path = Field(
-        default_factory=lambda: Path.home() / ".cache" / "revops" / "encoders"
+        default_factory=lambda: Path.home() / ".cache" / "revops" / "encoders",
+        description="Where prepared encoder files are kept",
     )
 
 
 class IndexSettings(BaseModel):
     """Which vector index holds the vectors."""
 
-    name: Literal["pgvector", "qdrant"] = "pgvector"
+    name: Literal["pgvector", "qdrant"] = Field("pgvector", description="pgvector or qdrant")
     url: str = Field("", description="Qdrant's URL; needed with name=qdrant")
-    api_key: SecretStr | None = None
+    api_key: SecretStr | None = Field(None, description="Qdrant's key, where it asks for one")
+
+
+class AuditSettings(BaseModel):
+    """Signed checkpoints of the audit log; without a key the log is chained, but not signed."""
+
+    signing_key_file: Path | None = Field(
+        None, description="PEM file with an Ed25519 key; `revops audit key FILE` makes one"
+    )
+    checkpoint_records: int = Field(
+        1000, ge=1, description="Records after which the log's state is signed again"
+    )
+
+    @field_validator("signing_key_file", mode="before")
+    @classmethod
+    def _no_file(cls, value: object) -> object:
+        return value or None
 
 
 class WorkerSettings(BaseModel):
@@ -89,10 +118,19 @@ class WorkerSettings(BaseModel):
 
     metrics_port: int = Field(0, ge=0, le=65535, description="0 serves no health and metrics page")
     batch_records: int = Field(1000, ge=1, description="Records of a bulk worker's batch at most")
-    session_timeout_seconds: int = Field(10, ge=6)
+    session_timeout_seconds: int = Field(
+        10, ge=6, description="After that long without a sign of life others take over"
+    )
+    instance: str = Field(
+        "",
+        description="A name that outlives restarts, unique among the processes of a worker: one that "
+        "is started again under it goes on at once, without a rebalance",
+    )
     poll_interval_seconds: float = Field(1.0, gt=0, description="Between two polls of a source")
-    reconcile_interval_seconds: float = Field(300.0, gt=0)
-    timer_interval_seconds: float = Field(0.5, gt=0)
+    reconcile_interval_seconds: float = Field(
+        300.0, gt=0, description="Between two comparisons of all ids of a source, for deletions"
+    )
+    timer_interval_seconds: float = Field(0.5, gt=0, description="Between two looks for due timers")
     stop_timeout_seconds: float = Field(
         10.0, gt=0, description="What the batch in hand may take once the worker is told to stop"
     )
@@ -101,8 +139,10 @@ class WorkerSettings(BaseModel):
 class LogSettings(BaseModel):
     """Logs are JSON lines; a terminal may ask for readable ones."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info, warning or error"
+    )
+    format: Literal["json", "console"] = Field("json", description="json or console")
 
 
 class Settings(BaseSettings):
@@ -119,8 +159,9 @@ class Settings(BaseSettings):
     config: ConfigSettings = Field(default_factory=ConfigSettings)
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)  # type: ignore[arg-type]
     index: IndexSettings = Field(default_factory=IndexSettings)  # type: ignore[arg-type]
+    audit: AuditSettings = Field(default_factory=AuditSettings)  # type: ignore[arg-type]
     worker: WorkerSettings = Field(default_factory=WorkerSettings)  # type: ignore[arg-type]
-    log: LogSettings = LogSettings()
+    log: LogSettings = Field(default_factory=LogSettings)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls) -> Settings:

@@ -104,6 +104,7 @@ class AgentDriver:
             broker_commit_interval=0.5,
             broker_max_poll_interval=24 * 3600.0,
             consumer_auto_offset_reset="earliest",
+            consumer_group_instance_id=settings.worker.instance or None,
             consumer_max_fetch_size=_PARTITION_FETCH_BYTES,
             stream_buffer_maxsize=_BUFFERED_RECORDS,
             stream_wait_empty=False,  # a batch that waits for a dependency must not hold up the group

@@ -46,6 +46,7 @@ class BulkDriver:
         self._consumer = AIOKafkaConsumer(
             group_id=f"revops.{processor.worker}",
             client_id=f"revops.{processor.worker}",
+            group_instance_id=context.settings.worker.instance or None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
