@@ -14,8 +14,10 @@ from typing import Protocol
 from streams.match.keys import MatchKey, match_keys
 from streams.match.prepared import PreparedRecord
 from streams.match.records import MatchRecord
-from streams.match.statistics import KEY_LIMIT, CorpusStatistics
+from streams.match.statistics import CorpusStatistics
 
+#: Of one key no more records than this are looked at.
+POSTING_LIMIT = 100
 #: A look-up returns no more records than this; only a corpus that outgrew its statistics gets there.
 CANDIDATE_LIMIT = 400
 
@@ -85,7 +87,7 @@ def find_candidates(
     keys = lookup_keys(record, statistics)
     found = {
         candidate.id: candidate
-        for candidate in source.by_keys(other_side, keys, KEY_LIMIT)[:CANDIDATE_LIMIT]
+        for candidate in source.by_keys(other_side, keys, POSTING_LIMIT)[:CANDIDATE_LIMIT]
     }
     for neighbour in neighbours:
         found.setdefault(neighbour.id, neighbour)

@@ -25,8 +25,8 @@ def _names(left: PreparedRecord, right: PreparedRecord) -> Values:
     return left.record.name, right.record.name
 
 
-def _name(name: str, title: str, *columns: str) -> Comparison:
-    return Comparison(name, title, columns, _name_columns(*columns), _names)
+def _name(name: str, title: str, **expected: float) -> Comparison:
+    return Comparison(name, title, expected, _name_columns(*expected), _names)
 
 
 def _domain(table: PairTable) -> Sequence[Floats]:
@@ -34,12 +34,11 @@ def _domain(table: PairTable) -> Sequence[Floats]:
     sharing = _names_sharing(table)
     both = (left > 0) & (right > 0)
     equal = shared > 0
-    agrees = np.maximum(table.name_evidence["jaro_winkler"], table.name_evidence["shared_most"])
+    agrees = (table.name_evidence["shared_least"] + table.name_evidence["shared_most"]) / 2.0
     same_label = (table.shared(lambda record: record.labels)[0] > 0) & ~equal
     return [
         flags(equal) / sharing,
         flags(equal) * np.minimum(agrees, 1.0),
-        flags(equal & (sharing > 1)),
         flags(same_label),
         flags(both & ~equal & ~same_label),
     ]
@@ -170,42 +169,71 @@ def _vectors(table: PairTable) -> Sequence[Floats]:
 
 
 NAME_WORDS = _name(
-    "name", "Company name", "equal", "shared_least", "shared_most", "shared_weight", "first_word"
+    "name",
+    "Company name",
+    equal=1.5,
+    core_equal=1.0,
+    shared_least=1.5,
+    shared_most=1.0,
+    exact_least=1.0,
+    exact_most=1.0,
+    weight=1.5,
+    exact_weight=1.0,
+    first_word=1.0,
+    first_found=1.0,
 )
 NAME_ALONE = _name(
     "name_alone",
     "Words only one name has",
-    "alone_least",
-    "alone_most",
-    "single_least",
-    "single_most",
-    "country_alone",
+    alone_least=-0.5,
+    alone_most=-0.5,
+    core_least=-1.0,
+    core_most=-0.5,
+    single_least=-1.5,
+    single_most=-1.5,
+    country_alone=-1.0,
 )
-NAME_SPELLING = _name("name_spelling", "Spelling of the names", "jaro_winkler", "letters")
-NAME_INITIALS = _name("name_initials", "One name is the other's initials", "initials")
-NAME_NUMBERS = _name("name_numbers", "Numbers in the names", "numbers_differ", "number_alone")
-LEGAL_FORM = _name("legal_form", "Legal form", "legal_same", "legal_differ")
-OTHER_NAME = _name("other_name", "Matched by an alias or former name", "other_name")
+NAME_SPELLING = _name(
+    "name_spelling", "Spelling of the names", jaro_winkler=1.0, letters=1.0, soft_abbreviated=1.0
+)
+NAME_INITIALS = _name("name_initials", "One name is the other's initials", initials=3.0)
+NAME_NUMBERS = _name(
+    "name_numbers",
+    "Numbers in the names",
+    numbers_differ=-2.5,
+    number_alone=-0.2,
+    series_alone=-1.5,
+)
+LEGAL_FORM = _name(
+    "legal_form", "Legal form", forms_same=0.3, forms_differ=-0.7, bodies_differ=-0.7
+)
+OTHER_NAME = _name("other_name", "Matched by an alias or former name", other_name=-0.3)
 DOMAIN = Comparison(
     "domain",
     "Web domain",
-    ("equal", "equal_and_named", "shared_by_many", "same_label", "differ"),
+    {"equal": 1.0, "equal_and_named": 2.5, "same_label": 1.0, "differ": -0.8},
     _domain,
     _domains,
 )
 DOMAIN_LABEL = Comparison(
-    "domain_label", "Name against web domain", ("is_name", "near", "far"), _label, _labels
+    "domain_label",
+    "Name against web domain",
+    {"is_name": 1.0, "near": 0.8, "far": -0.5},
+    _label,
+    _labels,
 )
 COUNTRY = Comparison(
     "country",
     "Country",
-    ("same", "differ", "implied_differ", "in_name_differs"),
+    {"same": 0.7, "differ": -0.8, "implied_differ": -0.3, "in_name_differs": -0.8},
     _country,
     _countries,
 )
-CITY = Comparison("city", "City", ("same", "differ"), _city, _cities)
-PHONE = Comparison("phone", "Phone", ("same", "differ"), _phone, _phones)
-SEMANTIC = Comparison("semantic", "Meaning of the names (vectors)", ("identity",), _vectors, _names)
+CITY = Comparison("city", "City", {"same": 0.5, "differ": -0.4}, _city, _cities)
+PHONE = Comparison("phone", "Phone", {"same": 2.5, "differ": -0.3}, _phone, _phones)
+SEMANTIC = Comparison(
+    "semantic", "Meaning of the names (vectors)", {"identity": 2.0}, _vectors, _names
+)
 
 COMPANY = Profile(
     "company",

@@ -3,11 +3,16 @@
 Comparisons compose: a profile is a tuple of them, the model holds one weight per feature, and a
 comparison's share of a score is the sum over its features of weight times evidence. Every feature
 is 0 where nothing can be said, and symmetric in the two records.
+
+A feature comes with the weight that is expected of it before any data (log-odds at full evidence).
+Training starts there and moves only as far as the data carry it, and never across zero: what speaks
+for a match cannot be learned as speaking against it. So a feature that the labelled pairs never
+show (a phone number, say) still counts for what it is worth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,16 +27,21 @@ Values = tuple[str | None, str | None]
 class Comparison:
     """One kind of evidence about a pair of records.
 
-    `name` identifies it in models and events and `title` names it for a reader. `features` are
-    the columns that `measure` returns, one row per pair, each within [-1, 1]. `show` gives the
-    two values compared, as text.
+    `name` identifies it in models and events and `title` names it for a reader. `expected` names
+    the columns that `measure` returns (one row per pair, each within [-1, 1]) with the weight
+    expected of each. `show` gives the two values compared, as text.
     """
 
     name: str
     title: str
-    features: tuple[str, ...]
+    expected: Mapping[str, float]
     measure: Callable[[PairTable], Sequence[Floats]]
     show: Callable[[PreparedRecord, PreparedRecord], Values]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self.expected)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -50,6 +60,15 @@ class Profile:
     def columns(self) -> tuple[str, ...]:
         """All features' full names."""
         return tuple(column for c in self.comparisons for column in c.columns)
+
+    @property
+    def expected(self) -> Mapping[str, float]:
+        """The weight expected of every feature, by full name."""
+        return {
+            f"{comparison.name}.{feature}": weight
+            for comparison in self.comparisons
+            for feature, weight in comparison.expected.items()
+        }
 
     def measure(self, table: PairTable) -> Floats:
         """The evidence of every pair: a matrix of pairs x `columns`."""

@@ -79,7 +79,7 @@ def _description(table: PairTable) -> Sequence[Floats]:
     return [
         known * shared / np.maximum(np.sqrt(left * right), 1e-9),
         known * shared / np.maximum(np.minimum(left, right), 1e-9),
-        flags(known),
+        flags(known & (shared == 0)),
     ]
 
 
@@ -101,7 +101,6 @@ def _closeness(left: Floats, right: Floats) -> Sequence[Floats]:
         known * np.exp(-apart / 7.0),
         known * np.exp(-apart / 60.0),
         known * np.minimum(apart / 365.0, 1.0),
-        flags(known),
     ]
 
 
@@ -151,7 +150,6 @@ def _amount(table: PairTable) -> Sequence[Floats]:
         known * np.exp(-np.abs(exact) / 0.25),
         known * open_length * np.exp(-nearest / 0.05),
         known * np.minimum(nearest, 3.0) / 3.0,
-        flags(known),
     ]
 
 
@@ -281,6 +279,22 @@ def _ids(left: PreparedRecord, right: PreparedRecord) -> Values:
     return text(left), text(right)
 
 
+def _stage(table: PairTable) -> Sequence[Floats]:
+    """1 where one deal is won and the other lost."""
+
+    def outcome(record: PreparedRecord) -> str | None:
+        if record.record.is_won:
+            return "won"
+        return "lost" if record.record.is_open is False else None
+
+    left, right = table.codes(outcome)
+    return [flags((left != MISSING) & (right != MISSING) & (left != right))]
+
+
+def _stages(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return left.record.stage, right.record.stage
+
+
 def _context(table: PairTable) -> Sequence[Floats]:
     if table.semantic is None:
         return [np.zeros(len(table))]
@@ -288,7 +302,7 @@ def _context(table: PairTable) -> Sequence[Floats]:
     return [np.maximum(np.array(cosines, dtype=np.float64) - 0.4, 0.0) / 0.6]
 
 
-_CLOSENESS = ("within_a_week", "within_two_months", "apart", "known")
+_CLOSENESS = {"within_a_week": 1.2, "within_two_months": 0.8, "apart": -2.0}
 
 DEAL = Profile(
     "deal",
@@ -296,21 +310,21 @@ DEAL = Profile(
         Comparison(
             "title",
             "Title",
-            (
-                "equal",
-                "shared_least",
-                "shared_most",
-                "nothing_shared",
-                "spelling",
-                "numbers_differ",
-            ),
+            {
+                "equal": 1.5,
+                "shared_least": 1.5,
+                "shared_most": 1.0,
+                "nothing_shared": -1.5,
+                "spelling": 1.5,
+                "numbers_differ": -1.5,
+            },
             _title,
             _titles,
         ),
         Comparison(
             "description",
             "Description",
-            ("shared", "contained", "known"),
+            {"shared": 2.0, "contained": 1.0, "nothing_shared": -0.5},
             _description,
             _descriptions,
         ),
@@ -319,27 +333,34 @@ DEAL = Profile(
         Comparison(
             "amount",
             "Amount",
-            ("equal", "near", "near_by_contract_length", "apart", "known"),
+            {"equal": 1.5, "near": 0.8, "near_by_contract_length": 0.8, "apart": -2.0},
             _amount,
             _amounts,
         ),
-        Comparison("products", "Products", ("shared", "differ"), _products, _product_names),
+        Comparison(
+            "products", "Products", {"shared": 0.7, "differ": -0.5}, _products, _product_names
+        ),
         Comparison(
             "contacts",
             "Contacts",
-            ("email_same", "email_differ", "name_same", "name_differ"),
+            {"email_same": 1.5, "email_differ": -0.3, "name_same": 1.0, "name_differ": -0.3},
             _contacts,
             _contact_names,
         ),
-        Comparison("owner", "Owner", ("same", "differ"), _owner, _owners),
-        Comparison("accounts", "Accounts", ("shared", "differ"), _accounts, _account_ids),
+        Comparison("owner", "Owner", {"same": 0.4, "differ": -0.3}, _owner, _owners),
+        Comparison(
+            "accounts", "Accounts", {"shared": 1.0, "differ": -1.5}, _accounts, _account_ids
+        ),
         Comparison(
             "identifiers",
             "Identifiers",
-            ("names_the_other", "share_a_hint", "names_another"),
+            {"names_the_other": 1.5, "share_a_hint": 0.5, "names_another": -0.3},
             _hints,
             _ids,
         ),
+        Comparison("stage", "Stage", {"outcomes_differ": -1.0}, _stage, _stages),
     ),
 )
-CONTEXT = Comparison("context", "Meaning of the texts (vectors)", ("cosine",), _context, _titles)
+CONTEXT = Comparison(
+    "context", "Meaning of the texts (vectors)", {"cosine": 2.0}, _context, _titles
+)

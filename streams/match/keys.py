@@ -129,6 +129,8 @@ def _keys_of_name(name: CompanyName) -> tuple[MatchKey, ...]:
 
 def _whole_name_keys(name: CompanyName, words: list[str]) -> Iterable[MatchKey]:
     keys = [MatchKey("compact", name.compact[:64])]
+    if name.article:
+        keys.append(MatchKey("compact", f"the{name.compact}"[:64]))
     core = list(words)
     while len(core) > 1 and is_descriptor(core[-1]):
         core.pop()

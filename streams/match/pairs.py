@@ -189,16 +189,20 @@ def matching_positions(
 ) -> tuple[Integers, Integers, Integers]:
     """Where row by row two lists hold the same value: (row, left position, right position).
 
-    Positions count along the rows' entries as `Ragged.positions` lays them out. A list holds each
+    Positions count along the rows' entries as `Ragged.positions` lays them out. Values of -1 match
+    nothing. A list holds each
     value once, or only one of its places is found.
     """
     left_owner, left_place = left.positions(left_rows)
     right_owner, right_place = right.positions(right_rows)
     width = max(distinct, 1)
-    left_codes = left_owner * width + left.values[left_place]
-    right_codes = right_owner * width + right.values[right_place]
+    left_value, right_value = left.values[left_place], right.values[right_place]
+    left_known, right_known = np.flatnonzero(left_value >= 0), np.flatnonzero(right_value >= 0)
+    left_codes = left_owner[left_known] * width + left_value[left_known]
+    right_codes = right_owner[right_known] * width + right_value[right_known]
     _, left_hit, right_hit = np.intersect1d(left_codes, right_codes, return_indices=True)
-    return left_owner[left_hit], left_hit.astype(np.int64), right_hit.astype(np.int64)
+    left_at, right_at = left_known[left_hit], right_known[right_hit]
+    return left_owner[left_at], left_at.astype(np.int64), right_at.astype(np.int64)
 
 
 class Vocabulary:
@@ -213,6 +217,10 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self._intern.index)
+
+    def known(self, word: str) -> int:
+        """The integer of a word already met, -1 for another."""
+        return self._intern.index.get(word, MISSING)
 
     @cached_property
     def words(self) -> list[str]:
@@ -237,6 +245,7 @@ class NameTable:
         self.names: list[CompanyName] = list(self._intern.index)
         self.words = Ragged.of([[self.vocabulary(w) for w in n.words] for n in self.names])
         self.joins = Ragged.of([self._joined(name) for name in self.names])
+        self.initials = {length: self._initials(length) for length in (2, 3, 4)}
         lengths = left.lengths[table.left_index] * right.lengths[table.right_index]
         self.pair = np.repeat(np.arange(len(table)), lengths)
         within = np.arange(len(self.pair)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -259,6 +268,22 @@ class NameTable:
         """Neighbouring words as one: "wind river" also stands for "windriver"."""
         pairs = zip(name.words, name.words[1:], strict=False)
         return [self.vocabulary(first + second) for first, second in pairs]
+
+    def _initials(self, length: int) -> Ragged:
+        """First letters of `length` neighbouring words as one word: "linhas aereas" as "la".
+
+        A window whose letters are no word of any name stands as -1, which matches nothing.
+        """
+        known = self.vocabulary.known
+        return Ragged.of(
+            [
+                [
+                    known("".join(word[0] for word in name.words[at : at + length]))
+                    for at in range(len(name.words) - length + 1)
+                ]
+                for name in self.names
+            ]
+        )
 
     def codes(self, value: Callable[[CompanyName], Hashable | None]) -> tuple[Integers, Integers]:
         """Per combination an integer for each name's value; None is -1."""

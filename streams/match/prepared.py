@@ -14,6 +14,7 @@ from streams.match.records import MatchRecord
 from streams.normalise.company_names import (
     CompanyName,
     company_name_variants,
+    is_descriptor,
     normalised_company,
     parse_company_name,
 )
@@ -28,6 +29,19 @@ _FORMERLY = re.compile(
 )
 _SHORT_NAME = re.compile(r"^.{3,120}?\(([A-Z][A-Za-z0-9&.\-]{1,11})\)")
 _WORD = re.compile(r"[^\W_]+")
+_ROMAN = {
+    "i": "1",
+    "ii": "2",
+    "iii": "3",
+    "iv": "4",
+    "v": "5",
+    "vi": "6",
+    "vii": "7",
+    "viii": "8",
+    "ix": "9",
+    "x": "10",
+}
+_ROMAN_ANYWHERE = frozenset(_ROMAN) - {"i", "v", "x"}
 _TOP_LEVEL_TERRITORIES = {"uk": "GB", "su": "RU", "eu": ""}
 _SCRIPTS = (("HANGUL", "hangul"), ("HIRAGANA", "kana"), ("KATAKANA", "kana"), ("CJK", "han"))
 
@@ -38,13 +52,15 @@ class PreparedRecord:
 
     `names` holds the main name first, then variants, aliases and names found in the description;
     `spellings` are the normalised names (CORE-10) that the literal rule compares; `identity` is a
-    hash of the fields that say which company it is.
+    hash of the fields that say which company it is; records of one side with the same `kin` have
+    one company's name but for descriptors, so they are duplicates rather than rivals.
     """
 
     record: MatchRecord
     names: tuple[CompanyName, ...]
     spellings: tuple[str, ...]
     identity: str
+    kin: str
     domains: tuple[str, ...]
     labels: tuple[str, ...]
     labels_of_name: frozenset[str]
@@ -75,6 +91,7 @@ class PreparedRecord:
             names=names,
             spellings=_spellings(record),
             identity=_identity(record),
+            kin=_kin(names[0]) if names else f"\x1f{record.id}",
             domains=domains,
             labels=tuple(label for label in labels if label),
             labels_of_name=frozenset(label for name in names for label in _own_labels(name)),
@@ -102,6 +119,20 @@ def names_in_description(description: str | None) -> tuple[str, ...]:
     return tuple(found)
 
 
+def numbers_in_name(name: CompanyName) -> tuple[str, ...]:
+    """Numbers in a name, Roman ones as digits: two funds may differ by nothing else."""
+    found = [word.lstrip("0") or "0" for word in name.words[1:] if word.isdigit()]
+    return tuple(sorted({*found, *series_in_name(name)}))
+
+
+def series_in_name(name: CompanyName) -> tuple[str, ...]:
+    """Roman numerals: from II on anywhere behind the first word, I, V and X only at the end."""
+    found = {_ROMAN[word] for word in name.words[1:] if word in _ROMAN_ANYWHERE}
+    if len(name.words) > 1 and name.words[-1] in _ROMAN:
+        found.add(_ROMAN[name.words[-1]])
+    return tuple(sorted(found))
+
+
 @lru_cache(maxsize=16_384)
 def words_of(text: str) -> tuple[str, ...]:
     """Lower-case Latin words of a title or description, words of grammar left out."""
@@ -124,6 +155,14 @@ def _identity(record: MatchRecord) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
+@lru_cache(maxsize=131_072)
+def _kin(name: CompanyName) -> str:
+    """The name without descriptors, with its numbers: "Acme Global Services II" -> "acme 2"."""
+    numbers = numbers_in_name(name)
+    core = [w for w in name.words if not is_descriptor(w) and not w.isdigit()]
+    return " ".join(("".join(core or name.words), *numbers))
+
+
 def _without_name(words: tuple[str, ...], names: tuple[CompanyName, ...]) -> tuple[str, ...]:
     """Distinct words of a title that are not the company's name, which every deal of it repeats."""
     own = {word for name in names for word in name.words}
@@ -136,7 +175,7 @@ def _own_labels(name: CompanyName) -> tuple[str, ...]:
     words = [word for word in name.words if word not in STOP_WORDS] or list(name.words)
     starts = ["".join(words[:length]) for length in range(1, len(words) + 1)]
     initials = "".join(word[0] for word in words)
-    labels = [name.compact, *(start for start in starts if len(start) >= 4)]
+    labels = [name.compact, f"the{name.compact}", *(start for start in starts if len(start) >= 4)]
     return (*labels, initials) if len(initials) >= 3 else tuple(labels)
 
 

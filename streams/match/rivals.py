@@ -21,6 +21,8 @@ COLUMNS = (
     "not_best_left",
     "not_best_right",
 )
+#: The weight expected of each feature before any data, as with comparisons.
+EXPECTED = dict(zip(COLUMNS, (2.5, 1.8, 0.5, 1.5, 0.5, -1.0, -0.5), strict=True))
 NO_RIVAL = -6.0
 _SCALE = 6.0
 
@@ -35,35 +37,47 @@ class Rivalry:
     matrix: Floats
 
 
-def best_other(log_odds: Floats, group: Integers, counted: Flags | None = None) -> Integers:
-    """For every pair the row of the best other pair of its group, -1 where there is none.
+def best_other(log_odds: Floats, group: Integers, kin: Integers) -> Integers:
+    """For every pair the row of the best pair of its group that is not of its kin; -1 for none.
 
-    Only pairs that are `counted` can be rivals. Among equals the earliest row wins, so callers
-    order rows by id to get one result whatever the order of arrival.
+    Pairs of one kin (`kin` equal within the group) are no rivals of each other. Among equals the
+    earliest row wins, so callers order rows by id to get one result whatever the order of arrival.
     """
     count = len(log_odds)
     if not count:
         return np.zeros(0, dtype=np.int64)
-    value = log_odds if counted is None else np.where(counted, log_odds, -np.inf)
-    order = np.lexsort((np.arange(count), -value, group))
-    ordered = group[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    size = np.diff(np.r_[starts, count])
-    first = order[starts]
-    second = np.where(size > 1, order[np.minimum(starts + 1, count - 1)], -1)
-    which = np.empty(count, dtype=np.int64)
-    which[order] = np.repeat(np.arange(len(starts)), size)
-    rival = np.where(first[which] == np.arange(count), second[which], first[which])
-    absent = (rival < 0) | ~np.isfinite(value[rival])
-    return np.where(absent, -1, rival)
+    order = np.lexsort((np.arange(count), -log_odds, kin, group))
+    leads = order[_starts(group[order], kin[order])]
+    leads = leads[np.lexsort((leads, -log_odds[leads], group[leads]))]
+    first_at = np.flatnonzero(_starts(group[leads]))
+    size = np.diff(np.r_[first_at, len(leads)])
+    first = leads[first_at]
+    second = np.where(size > 1, leads[np.minimum(first_at + 1, len(leads) - 1)], -1)
+    place = np.zeros(int(group.max()) + 1, dtype=np.int64)
+    place[group[first]] = np.arange(len(first))
+    mine = place[group]
+    return np.where(kin[first[mine]] == kin, second[mine], first[mine])
+
+
+def _starts(*keys: Integers) -> Flags:
+    """Where a run of equal keys begins."""
+    changed = np.zeros(len(keys[0]), dtype=bool)
+    changed[:1] = True
+    for key in keys:
+        changed[1:] |= key[1:] != key[:-1]
+    return changed
 
 
 def rivalry(
-    log_odds: Floats, left: Integers, right: Integers, counted: Flags | None = None
+    log_odds: Floats, left: Integers, right: Integers, left_kin: Integers | None = None
 ) -> Rivalry:
-    """The standing of pairs with these log-odds; `left` and `right` number their records."""
-    left_rival = best_other(log_odds, left, counted)
-    right_rival = best_other(log_odds, right, counted)
+    """The standing of pairs with these log-odds; `left` and `right` number their records.
+
+    `left_kin` numbers left records so that those of one company share a number: two spellings of
+    one company on the left are no rivals for the right record, which both may be.
+    """
+    left_rival = best_other(log_odds, left, right)
+    right_rival = best_other(log_odds, right, left if left_kin is None else left_kin)
     return Rivalry(left_rival, right_rival, _features(log_odds, left_rival, right_rival))
 
 

@@ -47,7 +47,7 @@ class ScoredPair:
     `company_probability` judges the companies and `deal_probability` the deals, each from the two
     records alone; `probability` adds the rivals and is the calibrated one. `log_odds` is the sum
     before rivals. Identities are hashes of the fields that name the company: a rejection holds
-    while both stay the same (MATCH-11).
+    while both stay the same (MATCH-11). `left_kin` groups left records that are one company.
     """
 
     left_side: str
@@ -65,6 +65,7 @@ class ScoredPair:
     literal: LiteralEvidence
     left_identity: str
     right_identity: str
+    left_kin: str
     close_days_apart: int | None = None
     oldest_created: str | None = None
     left_rival: Rival | None = None

@@ -8,7 +8,7 @@ arrays, and a pair's score depends on the two records, the statistics and the we
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,11 @@ class Scorer:
         self.company = with_vectors(COMPANY, SEMANTIC, self._company_key)
         self.deal = with_vectors(DEAL, CONTEXT, self._final_key) if profile == "deal" else None
 
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """All comparisons, in the order in which scored pairs hold them."""
+        return (*self.company.comparisons, *(self.deal.comparisons if self.deal else ()))
+
     def score(self, table: PairTable) -> Scores:
         """Evidence and log-odds of every pair."""
         company_matrix = self.company.measure(table)
@@ -71,9 +76,11 @@ class Scorer:
         deal = self._final.evidence.log_odds(deal_matrix, deal_columns(self.deal))
         return Scores(company_matrix, company, deal_matrix, deal)
 
-    def probabilities(self, log_odds: Floats, left: Integers, right: Integers) -> Floats:
-        """Calibrated probabilities of pairs among all pairs of their records."""
-        standing = rivalry(log_odds, left, right)
+    def probabilities(
+        self, log_odds: Floats, left: Integers, right: Integers, left_kin: Integers
+    ) -> Floats:
+        """Calibrated probabilities of pairs among each other (`left_kin`: see `rivalry`)."""
+        standing = rivalry(log_odds, left, right, left_kin)
         return probability(self._final.rivals.log_odds(standing.matrix, RIVAL_COLUMNS))
 
     def scored_pairs(
@@ -107,6 +114,7 @@ class Scorer:
             literal=literal_evidence(left, right, semantic, self.literal),
             left_identity=left.identity,
             right_identity=right.identity,
+            left_kin=_kin(left, deals=self.deal is not None),
             close_days_apart=_close_days_apart(left.record, right.record),
             oldest_created=_oldest_created(left.record, right.record),
             model_version=self.model.version,
@@ -140,6 +148,9 @@ def with_vectors(profile: Profile, vectors: Comparison, key: str) -> Profile:
     if "+" not in key:
         return profile
     return Profile(key, (*profile.comparisons, vectors))
+
+
+DEAL_EXPECTED: Mapping[str, float] = {COMPANY_LOG_ODDS: 4.0, **DEAL.expected}
 
 
 def deal_columns(deal: Profile) -> tuple[str, ...]:
@@ -202,8 +213,9 @@ def settle_rivals(pairs: Sequence[ScoredPair], model: MatcherModel) -> list[Scor
     log_odds = np.array([pair.log_odds for pair in ordered], dtype=np.float64)
     standing = rivalry(
         log_odds,
-        _numbered(pair.left for pair in ordered),
-        _numbered(pair.right for pair in ordered),
+        numbered(pair.left for pair in ordered),
+        numbered(pair.right for pair in ordered),
+        numbered(pair.left_kin for pair in ordered),
     )
     final = np.zeros(len(ordered))
     for key in {pair.profile for pair in ordered}:
@@ -236,9 +248,19 @@ def _rival(pairs: Sequence[ScoredPair], row: int, rival: int, end: str) -> Rival
     return Rival(side, identifier, float(probability(other.log_odds)), margin)
 
 
-def _numbered(places: Iterable[tuple[str, str]]) -> Integers:
-    index: dict[tuple[str, str], int] = {}
-    return np.array([index.setdefault(place, len(index)) for place in places], dtype=np.int64)
+def kin_numbers(records: Sequence[PreparedRecord], *, deals: bool) -> Integers:
+    """Numbers that left records of one company share; every deal has its own."""
+    return numbered(_kin(record, deals=deals) for record in records)
+
+
+def _kin(record: PreparedRecord, *, deals: bool) -> str:
+    return f"\x1f{record.record.id}" if deals else record.kin
+
+
+def numbered(values: Iterable[Hashable]) -> Integers:
+    """The values as integers in order of appearance, equal values as equal integers."""
+    index: dict[Hashable, int] = {}
+    return np.array([index.setdefault(value, len(index)) for value in values], dtype=np.int64)
 
 
 def _weighted(

@@ -23,6 +23,9 @@ from streams.normalise.name_words import STOP_WORDS
 
 #: A key that more records of one side hold than this brings nobody together.
 KEY_LIMIT = 50
+#: Kinds of keys that may bring more together: in a small corpus, names in one script and the
+#: companies of its country are worth a look.
+_WIDER_LIMITS = {"script": 100}
 MAXIMUM_WORDS = 40_000
 MAXIMUM_DOMAINS = 20_000
 MAXIMUM_COMMON_KEYS = 20_000
@@ -31,6 +34,7 @@ MAXIMUM_COMMON_KEYS = 20_000
 _BACKGROUND_RECORDS = 2_000
 _BACKGROUND_COUNTS = {"descriptor": 20.0, "country": 8.0, "other": 0.5}
 _STOP_WORD_WEIGHT = 0.03
+_NUMBER_SHARE = 0.5  # numbers are compared apart as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class CorpusStatistics:
             return _STOP_WORD_WEIGHT
         total = self.records + _BACKGROUND_RECORDS
         count = self.words.get(word, 1 if self.records else 0) + _background_count(word)
-        return max(_STOP_WORD_WEIGHT, log(total / count) / log(total / 0.5))
+        weight = max(_STOP_WORD_WEIGHT, log(total / count) / log(total / 0.5))
+        return weight * _NUMBER_SHARE if word.isdigit() else weight
 
     def text_weight(self, word: str) -> float:
         """How much a word shared by two titles or descriptions says, from 0 to 1."""
@@ -126,8 +131,10 @@ class CorpusCounts:
         self._domain_names: dict[str, set[str]] = {}
         self._keys: dict[str, Counter[MatchKey]] = {}
 
-    def add(self, record: MatchRecord | PreparedRecord) -> None:
-        """Count one record."""
+    def add(
+        self, record: MatchRecord | PreparedRecord, keys: Iterable[MatchKey] | None = None
+    ) -> None:
+        """Count one record; `keys` saves computing them where they are at hand."""
         prepared = (
             record if isinstance(record, PreparedRecord) else PreparedRecord.from_record(record)
         )
@@ -137,7 +144,9 @@ class CorpusCounts:
         first = prepared.names[0].compact[:4] if prepared.names else ""
         for domain in prepared.domains:
             self._domain_names.setdefault(domain, set()).add(first)
-        self._keys.setdefault(prepared.record.side, Counter()).update(match_keys(prepared))
+        self._keys.setdefault(prepared.record.side, Counter()).update(
+            match_keys(prepared) if keys is None else keys
+        )
 
     def merge(self, other: CorpusCounts) -> None:
         """Add another shard's counts to these."""
@@ -154,7 +163,7 @@ class CorpusCounts:
         common: dict[str, int] = {}
         for keys in self._keys.values():
             for key, count in keys.items():
-                if count > KEY_LIMIT:
+                if count > _WIDER_LIMITS.get(key.kind, KEY_LIMIT):
                     name = f"{key.kind}:{key.value}"
                     common[name] = max(count, common.get(name, 0))
         content = {

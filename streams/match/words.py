@@ -28,7 +28,7 @@ def word_similarity(left: str, right: str) -> float:
         return _beginning(len(short), len(long))
     contracted = _is_contraction(short, long)
     if len(short) < _SHORTEST_FUZZY:
-        return 0.8 if contracted else 0.0
+        return (0.8 if len(short) == 3 else 0.5) if contracted else 0.0
     edits = OSA.distance(left, right, score_cutoff=2)
     typo = 0.0
     if edits == 1:
@@ -51,7 +51,9 @@ def _beginning(short: int, long: int) -> float:
 
 
 def _is_contraction(short: str, long: str) -> bool:
-    """Whether `short` leaves out letters of `long` as "intl" and "hldgs" do."""
+    """Whether `short` leaves out letters of `long` as "intl", "hldgs" and "bk" do."""
+    if len(short) == 2:
+        return long[-1] == short[-1] and short[-1] not in "aeiou" and 4 <= len(long) <= 8
     if len(short) < 3 or len(long) < len(short) + 2:
         return False
     letters = iter(long)

@@ -27,6 +27,30 @@ _APOSTROPHES = re.compile("['’‘ʼ`´ʹʺ\u05f3\u05f4\"]")
 _FILING_SUFFIX = re.compile(r"\s*(?:/\s*[^\W\d_]{2,4}\s*/?|\\\s*[^\W\d_]{2,4}\s*\\?)\s*$")
 _DOTTED = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.\s?){1,}[^\W\d_](?![^\W_])\.?")
 _SLASHED = re.compile(r"(?<![^\W_])([^\W\d_])/([^\W\d_])(?![^\W_])")
+_WEB_ENDING = re.compile(r"(?<=[^\W_]{3})\.(?:com|net|org|io|ai|dev|app|tech|biz)\b", re.IGNORECASE)
+_DOT_WITHIN_WORDS = re.compile(r"[^\W\d_]{2}\.[+&]?[^\W\d_]")
+_SHORT_FORMS = {
+    "company": "co",
+    "companies": "co",
+    "cos": "co",
+    "corporation": "corp",
+    "incorporated": "inc",
+    "limited": "ltd",
+    "limitied": "ltd",
+    "private": "pvt",
+    "proprietary": "pty",
+    "limitada": "ltda",
+    "berhad": "bhd",
+}
+_WHOLE_SHORT_FORMS = {
+    "public limited company": "plc",
+    "public ltd co": "plc",
+    "public limited co": "plc",
+    "limited liability company": "llc",
+    "limited partnership": "lp",
+    "limited liability partnership": "llp",
+    "national association": "na",
+}
 _AMPERSAND = re.compile(r"\s*[&+＆]\s*")
 _NOT_WORD = re.compile(r"[\W_]+")
 _NOT_ALPHANUMERIC = re.compile(r"[^0-9a-z]+")
@@ -44,15 +68,19 @@ class CompanyName:
     """A company name in the parts that matching compares.
 
     `words` are Latin, lower case, without legal forms and without "the"; `written` are the same
-    words in their own script; `legal` the classes of the forms cut off ("limited", "public" ...);
-    `compact` is the words without spaces; `foreign_script` says that it was transliterated.
+    words in their own script; `legal` the classes of the forms cut off ("limited", "public" ...)
+    and `forms` their words in short ("co", "ltd"); `compact` is the words without spaces;
+    `article` says that a "the" was cut off, `abbreviated` that the name is written in the manner
+    of tickers and feeds: capitals throughout, or dots within words.
     """
 
     words: tuple[str, ...]
     written: tuple[str, ...]
     legal: tuple[str, ...]
+    forms: tuple[str, ...]
     compact: str
-    foreign_script: bool
+    article: bool
+    abbreviated: bool
 
 
 def _cleaned(name: str) -> str:
@@ -106,7 +134,7 @@ def _tokens(text: str) -> list[str]:
     text = _APOSTROPHES.sub("", text)
     text = _DOTTED.sub(lambda found: re.sub(r"[.\s]", "", found.group()) + " ", text)
     text = _SLASHED.sub(r"\1\2", text)
-    text = _AMPERSAND.sub(" and ", text)
+    text = _AMPERSAND.sub(" and ", _WEB_ENDING.sub(" ", text))
     text = text.casefold()
     if text.isascii():
         return _joined_letters(_NOT_WORD.sub(" ", text).split())
@@ -145,24 +173,45 @@ def _form_at_start(latin: list[str], written: list[str]) -> tuple[int, str] | No
     return None
 
 
-def _without_legal_forms(
-    written: list[str], latin: list[str]
-) -> tuple[list[str], list[str], list[str]]:
-    """Tokens without the legal forms at either end, and the classes; never nothing at all."""
-    kinds: list[str] = []
-    if " ".join(latin) in LEGAL_FORMS:
-        return written, latin, kinds
-    while found := _form_at_end(latin, written):
-        if all(token in STOP_WORDS for token in latin[: -found[0]]):
-            break
-        written, latin = written[: -found[0]], latin[: -found[0]]
-        kinds.append(found[1])
-        while len(latin) > 1 and latin[-1] == "and":
-            written, latin = written[:-1], latin[:-1]
-    if found := _form_at_start(latin, written):
-        written, latin = written[found[0] :], latin[found[0] :]
-        kinds.append(found[1])
-    return written, latin, kinds
+class _NameWords:
+    """The words of a name, in their script and in Latin, from which legal forms are cut."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.written = [written for written, _ in pairs]
+        self.latin = [latin for _, latin in pairs]
+        self.kinds: list[str] = []
+        self.forms: set[str] = set()
+
+    def cut_legal_forms(self) -> None:
+        """Cut the legal forms off both ends; a name of nothing else stays as it is."""
+        if " ".join(self.latin) in LEGAL_FORMS:
+            return
+        while found := _form_at_end(self.latin, self.written):
+            if all(token in STOP_WORDS for token in self.latin[: -found[0]]):
+                break
+            self._note(self.latin[-found[0] :], found[1])
+            self.keep(0, len(self.latin) - found[0])
+            while len(self.latin) > 1 and self.latin[-1] == "and":
+                self.keep(0, len(self.latin) - 1)
+        if found := _form_at_start(self.latin, self.written):
+            self._note(self.latin[: found[0]], found[1])
+            self.keep(found[0], len(self.latin))
+
+    def keep(self, start: int, end: int) -> None:
+        """Keep only the words from `start` to before `end`."""
+        self.written, self.latin = self.written[start:end], self.latin[start:end]
+
+    def cut(self, word: str, *, first: bool) -> bool:
+        """Cut a word off the start or end; never the only one."""
+        if len(self.latin) < 2 or self.latin[0 if first else -1] != word:
+            return False
+        self.keep(1 if first else 0, len(self.latin) if first else len(self.latin) - 1)
+        return True
+
+    def _note(self, words: list[str], kind: str) -> None:
+        self.kinds.append(kind)
+        whole = _WHOLE_SHORT_FORMS.get(" ".join(words))
+        self.forms.update([whole] if whole else (_SHORT_FORMS.get(word, word) for word in words))
 
 
 def _split_joined_script(token: str) -> list[str]:
@@ -193,51 +242,50 @@ def _latin_words(token: str) -> list[str]:
     return [latin] if latin else []
 
 
+def _name_words(text: str) -> tuple[_NameWords, list[str]]:
+    text, kinds = _without_affix_forms(text) if not text.isascii() else (text, [])
+    tokens = [part for token in _tokens(text) for part in _split_joined_script(token)]
+    return _NameWords([(token, word) for token in tokens for word in _latin_words(token)]), kinds
+
+
 @lru_cache(maxsize=262_144)
 def parse_company_name(name: str) -> CompanyName:
     """The parts of one company name; for text without any letter or digit all parts are empty."""
     text = _cleaned(name)
-    text, kinds = _without_affix_forms(text) if not text.isascii() else (text, [])
-    written = [part for token in _tokens(text) for part in _split_joined_script(token)]
-    pairs = [(token, word) for token in written for word in _latin_words(token)]
-    written, latin = [token for token, _ in pairs], [word for _, word in pairs]
-    written, latin, cut = _without_legal_forms(written, latin)
-    if len(latin) > 1 and latin[0] == "the":
-        written, latin = written[1:], latin[1:]
-    if len(latin) > 1 and latin[-1] == "the":
-        written, latin = written[:-1], latin[:-1]
-    written, latin = written[:MAXIMUM_WORDS], latin[:MAXIMUM_WORDS]
-    compact = "".join(word for word in latin if word != "and")
-    foreign = any(not unicodedata.name(c, "").startswith("LATIN") for c in _foreign(name))
+    words, kinds = _name_words(text)
+    article = words.cut("the", first=False)
+    words.cut_legal_forms()
+    article = words.cut("the", first=True) or words.cut("the", first=False) or article
+    words.keep(0, MAXIMUM_WORDS)
+    compact = "".join(word for word in words.latin if word != "and")
     return CompanyName(
-        tuple(latin), tuple(written), (*kinds, *cut), compact or "".join(latin), foreign
+        words=tuple(words.latin),
+        written=tuple(words.written),
+        legal=(*kinds, *words.kinds),
+        forms=tuple(sorted(words.forms)),
+        compact=compact or "".join(words.latin),
+        article=article,
+        abbreviated=text.isupper() or _DOT_WITHIN_WORDS.search(text) is not None,
     )
-
-
-def _foreign(name: str) -> str:
-    if name.isascii():
-        return ""
-    return "".join(c for c in name[:MAXIMUM_NAME_LENGTH] if ord(c) > 127 and c.isalpha())
 
 
 def normalised_company(name: str | None) -> str:
     """The company name as it is stored and compared for equality (CORE-10).
 
     NFKC, lower case, punctuation gone, `&` as `and`, legal forms (and a trailing `group`) cut
-    off, one space between words; letters of other scripts stay. A name that is nothing but legal
-    forms or signs comes back as it was written, so that the result is empty only for no name.
+    off, one space between words; letters of other scripts stay. Of several names in the field
+    ("A d/b/a B") the first counts. A name that is nothing but legal forms or signs comes back as
+    it was written, so that the result is empty only for no name.
     """
     if not name or not name.strip():
         return ""
     text = company_name_variants(name)[0]
     text, _ = _without_affix_forms(text) if not text.isascii() else (text, [])
-    written = _tokens(text)
-    latin = [_latin(token) for token in written]
-    written, latin, _ = _without_legal_forms(written, latin)
-    while len(latin) > 1 and latin[-1] in ("group", "the"):
-        written, latin = written[:-1], latin[:-1]
-        written, latin, _ = _without_legal_forms(written, latin)
-    return " ".join(written) or _cleaned(name).casefold() or name.strip()
+    words = _NameWords([(token, _latin(token)) for token in _tokens(text)])
+    words.cut_legal_forms()
+    while words.cut("group", first=False):
+        words.cut_legal_forms()
+    return " ".join(words.written) or _cleaned(name).casefold() or name.strip()
 
 
 def company_name_variants(name: str | None) -> tuple[str, ...]:

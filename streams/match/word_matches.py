@@ -1,0 +1,147 @@
+"""The words of two names matched softly: what they share and what each has alone, by weight."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.match.pairs import (
+    Floats,
+    Integers,
+    NameTable,
+    Ragged,
+    matching_positions,
+)
+from streams.match.words import word_similarity
+from streams.normalise.company_names import is_descriptor
+from streams.normalise.countries import COUNTRY_WORDS
+
+_INITIALS_LIKENESS = {2: 0.6, 3: 0.8}
+
+
+class WordMatches:
+    """Sums over words for every combination of names, left and right.
+
+    `left` and `right` hold per side: `shared` (share of the name's weight that the other name
+    has too, softly), `exact` (the same, equal words only), `weight` (summed weight shared),
+    `alone` (summed weight that the other lacks), `alone_core` (of that, words that are no
+    descriptors), `single` (the heaviest word alone), `first` (how well its first word is found).
+    """
+
+    def __init__(self, names: NameTable) -> None:
+        self._names = names
+        self._words = names.vocabulary.words
+        left_owner, left_place = names.words.positions(names.left_name)
+        right_owner, right_place = names.words.positions(names.right_name)
+        left_word, right_word = names.words.values[left_place], names.words.values[right_place]
+        left_best, right_best, self.first_words = self._best(left_word, right_word)
+        for best, own, other in (
+            (left_best, names.left_name, names.right_name),
+            (right_best, names.right_name, names.left_name),
+        ):
+            self._raise(best, names.joins, own, other, 2, 1.0)
+            for length, initials in names.initials.items():
+                likeness = _INITIALS_LIKENESS.get(length, 0.8)
+                self._raise(best, initials, own, other, length, likeness)
+        self.left = _Side(names, left_owner, left_word, left_best, names.left_name)
+        self.right = _Side(names, right_owner, right_word, right_best, names.right_name)
+
+    def _best(self, left_word: Integers, right_word: Integers) -> tuple[Floats, Floats, Floats]:
+        """Per left word its best likeness on the right, per right word on the left, first words."""
+        names = self._names
+        lefts, rights = names.words.lengths[names.left_name], names.words.lengths[names.right_name]
+        sizes = lefts * rights
+        base = np.cumsum(sizes) - sizes
+        row = np.repeat(np.arange(len(names)), sizes)
+        within = np.arange(len(row)) - base[row]
+        left_base, right_base = np.cumsum(lefts) - lefts, np.cumsum(rights) - rights
+        i, j = within // rights[row], within % rights[row]
+        likeness = self._likeness(left_word[left_base[row] + i], right_word[right_base[row] + j])
+        left_best = _largest_each(likeness, np.repeat(rights, lefts))
+        across = base[row] + (within % lefts[row]) * rights[row] + within // lefts[row]
+        right_best = _largest_each(likeness[across], np.repeat(lefts, rights))
+        first = np.zeros(len(names))
+        first[sizes > 0] = likeness[base[sizes > 0]]
+        return left_best, right_best, first
+
+    def _likeness(self, left: Integers, right: Integers) -> Floats:
+        """Likeness of words given as integers; each distinct couple is computed once."""
+        words = self._words
+        initial = np.array([ord(word[0]) for word in words], dtype=np.int64)
+        likeness = (left == right).astype(np.float64)
+        near = np.flatnonzero((left != right) & (initial[left] == initial[right]))
+        if len(near):
+            codes = left[near] * len(words) + right[near]
+            distinct, where = np.unique(codes, return_inverse=True)
+            values = [
+                word_similarity(words[code // len(words)], words[code % len(words)])
+                for code in distinct.tolist()
+            ]
+            likeness[near] = np.array(values, dtype=np.float64)[where]
+        return likeness
+
+    def _raise(
+        self,
+        best: Floats,
+        joined: Ragged,
+        own: Integers,
+        other: Integers,
+        length: int,
+        likeness: float,
+    ) -> None:
+        """Raise words that are `length` neighbours on one side and one word on the other."""
+        names = self._names
+        distinct = len(self._words)
+        rows, place, _ = matching_positions(joined, own, names.words, other, distinct)
+        if len(rows):
+            lengths, join_lengths = names.words.lengths[own], joined.lengths[own]
+            base, join_base = np.cumsum(lengths) - lengths, np.cumsum(join_lengths) - join_lengths
+            at = base[rows] + place - join_base[rows]
+            for offset in range(length):
+                best[at + offset] = np.maximum(best[at + offset], likeness)
+        _, single, _ = matching_positions(names.words, own, joined, other, distinct)
+        best[single] = np.maximum(best[single], likeness)
+
+
+class _Side:
+    """One side's sums per combination of names (see `WordMatches`)."""
+
+    def __init__(
+        self, names: NameTable, owner: Integers, word: Integers, best: Floats, name: Integers
+    ) -> None:
+        vocabulary, count = names.vocabulary, len(names)
+        weight = vocabulary.weights[word]
+        total = np.maximum(np.bincount(owner, weight, count), 1e-9)
+        rest = weight * (1 - best)
+        is_core = np.array(
+            [not is_descriptor(w) and w not in COUNTRY_WORDS for w in vocabulary.words], dtype=bool
+        )
+        is_country = np.array([w in COUNTRY_WORDS for w in vocabulary.words], dtype=bool)
+        lengths = names.words.lengths[name]
+        self.weight = np.bincount(owner, weight * best, count)
+        self.exact_weight = np.bincount(owner, weight * (best >= 1.0), count)
+        self.shared = self.weight / total
+        self.exact = self.exact_weight / total
+        self.alone = np.bincount(owner, rest, count)
+        self.alone_core = np.bincount(owner, rest * is_core[word], count)
+        self.core_weight = np.bincount(owner, weight * best * is_core[word], count)
+        self.country_alone = np.bincount(owner, is_country[word] * (1 - best), count)
+        self.single = _largest(rest, lengths)
+        self.first = np.zeros(count)
+        filled = lengths > 0
+        self.first[filled] = best[(np.cumsum(lengths) - lengths)[filled]]
+
+
+def _largest_each(values: Floats, lengths: Integers) -> Floats:
+    """The largest value of each run; all runs have one entry or more."""
+    if not len(values):
+        return np.zeros(len(lengths))
+    return np.maximum.reduceat(values, np.cumsum(lengths) - lengths)
+
+
+def _largest(values: Floats, lengths: Integers) -> Floats:
+    """The largest value of each run, 0 for an empty one."""
+    result = np.zeros(len(lengths))
+    filled = lengths > 0
+    if filled.any():
+        result[filled] = _largest_each(values, lengths[filled])
+    return result

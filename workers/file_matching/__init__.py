@@ -1,0 +1,1 @@
+"""Matching two files with the same code as the stream: no Kafka, no database, no torch."""
