@@ -94,8 +94,8 @@ class FactBuilder:
     """
 
     def __init__(self, catalogue: Catalogue, parameters: Mapping[str, Any], zone: ZoneInfo) -> None:
-        self._zone = zone
-        self._parameters = parameters
+        self.zone = zone
+        self.parameters = parameters
         self.catalogue = catalogue
         self.aliases = chosen_facts(catalogue, parameters)
         self.declarations = {
@@ -124,7 +124,7 @@ class FactBuilder:
             source = self.catalogue.facts[name].source
             if not isinstance(source, LedgerTotal):
                 continue
-            if self._resolved(source.month) == "before_as_of":
+            if self.resolved(source.month) == "before_as_of":
                 found.add(month_before(as_of))
                 continue
             values = values or self._read(inputs, as_of, None)[0]
@@ -133,29 +133,26 @@ class FactBuilder:
                 found.add(month_before(close))
         return found
 
-    def recompute(self, values: Mapping[str, Value], as_of: date) -> Values:
-        """The values with every computed fact computed again, for stored facts and what-ifs.
+    def complete(self, values: Values, as_of: date) -> None:
+        """Adds the day and every computed fact that is missing to values of other facts.
 
-        A computed fact whose inputs are not there keeps its own value.
+        A fact that nothing gives is unknown. For stored facts, cases and what-ifs.
         """
-        result: Values = dict(values)
         for name in self.order:
+            if name in values:
+                continue
             source = self.catalogue.facts[name].source
             if isinstance(source, Clock):
-                result.setdefault(name, as_of)
-            elif (
-                isinstance(source, DaysBetween | AddDays | Arithmetic | Count)
-                and name not in values
-            ):
-                result[name] = self._computed(source, result)
-            elif name not in result and name not in self.aliases:
-                result[name] = Unknown(Missing.ABSENT, f"{self._label(name)} is not given")
-        return result
+                values[name] = as_of
+            elif isinstance(source, DaysBetween | AddDays | Arithmetic | Count):
+                values[name] = self._computed(source, values)
+            else:
+                values[name] = Unknown(Missing.ABSENT, f"{self._label(name)} is not given")
 
     def _read(
         self, inputs: PairInputs, as_of: date, account: str | None
     ) -> tuple[Values, dict[str, Source], dict[str, str]]:
-        reading = Reading(inputs, as_of, account, {}, {}, self._zone)
+        reading = Reading(inputs, as_of, account, {}, {}, self.zone)
         notes: dict[str, str] = {}
         for name, provide in self._steps:
             found = provide(reading)
@@ -176,7 +173,7 @@ class FactBuilder:
             if found.value is not None:
                 return found
             if declared.absent is not None:
-                value = read_value(declared.type, declared.absent, zone=self._zone)
+                value = read_value(declared.type, declared.absent, zone=self.zone)
                 return Found(value, found.source)  # type: ignore[arg-type]
             return Found(Unknown(Missing.ABSENT, f"{self._label(name)} is missing"), found.source)
 
@@ -186,13 +183,13 @@ class FactBuilder:
         source = declared.source
         match source:
             case RecordField():
-                spellings = self._spellings(declared)
+                spellings = self.spellings(declared)
                 return lambda reading: record_field(reading, source, declared, spellings)
             case MatchField():
                 return lambda reading: match_field(reading, source, declared)
             case LedgerTotal():
-                mode = self._resolved(source.month)
-                rates: Mapping[str, Decimal] = self._parameters.get(source.rates or "", {})
+                mode = self.resolved(source.month)
+                rates: Mapping[str, Decimal] = self.parameters.get(source.rates or "", {})
                 return lambda reading: ledger_total(reading, source, declared.unit, mode, rates)
             case LedgerMonth():
                 ledger = self.aliases.get(source.month_of, source.month_of)
@@ -202,7 +199,7 @@ class FactBuilder:
             case AccountJudged():
                 return lambda reading: Found(reading.account)
             case Competing():
-                mode = self._resolved(source.competing)
+                mode = self.resolved(source.competing)
                 return lambda reading: competitors(reading, source, mode)
             case Clock():
                 return lambda reading: Found(reading.as_of)
@@ -231,7 +228,7 @@ class FactBuilder:
             case DaysBetween():
                 return (given[1] - given[0]).days
             case AddDays():
-                return given[0] + timedelta(int(self._resolved(source.add_days[1])))
+                return given[0] + timedelta(int(self.resolved(source.add_days[1])))
             case Count():
                 return Decimal(len(given[0]))
             case Arithmetic():
@@ -239,17 +236,19 @@ class FactBuilder:
             case _:
                 raise TypeError(f"{type(source).__name__} is no computed fact")
 
-    def _resolved(self, value: Any) -> Any:
+    def resolved(self, value: Any) -> Any:
+        """A parameter's value where `value` refers to one, else `value`."""
         if not isinstance(value, ParameterReference):
             return value
-        if value.parameter not in self._parameters:
+        if value.parameter not in self.parameters:
             raise ConditionError(
-                f"no parameter {value.parameter!r}", did_you_mean(value.parameter, self._parameters)
+                f"no parameter {value.parameter!r}", did_you_mean(value.parameter, self.parameters)
             )
-        return self._parameters[value.parameter]
+        return self.parameters[value.parameter]
 
-    def _spellings(self, declared: FactDeclaration) -> Mapping[str, str] | None:
-        values = self._resolved(declared.values)
+    def spellings(self, declared: FactDeclaration) -> Mapping[str, str] | None:
+        """Each accepted spelling of a choice, in lower case, with what it means; None for others."""
+        values = self.resolved(declared.values)
         if values is None:
             return None
         return {
@@ -297,7 +296,7 @@ class FactBuilder:
                 or (isinstance(source, LedgerTotal) and source.scope == "account")
                 or (
                     isinstance(source, Competing)
-                    and self._resolved(source.competing) in {"account", "account_then_company"}
+                    and self.resolved(source.competing) in {"account", "account_then_company"}
                 )
             )
             if own or inputs & found:

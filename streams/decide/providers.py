@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -57,16 +57,23 @@ def record_field(
         if value is None:
             continue
         origin = record_source(record, name)
+        if spellings is not None:
+            origin["written"] = str(value)
         if isinstance(value, Unknown):
             return Found(Unknown(value.missing, f"{declared.meaning}: {value.detail}"), origin)
         if spellings is not None:
-            meant = spellings.get(str(value).casefold())
-            if meant is None:
-                detail = f"{declared.meaning}: {str(value)!r:.60} is none of the accepted spellings"
-                return Found(Unknown(Missing.NOT_UNDERSTOOD, detail), origin)
-            return Found(meant, dict(origin, written=str(value)))
+            return Found(meant(declared, spellings, str(value)), origin)
         return Found(value, origin)
     return Found(None, record_source(record, names[0]))
+
+
+def meant(declared: FactDeclaration, spellings: Mapping[str, str], written: str) -> Value:
+    """What a spelling means, whatever its case; unknown where no list has it (RULE-R1.3)."""
+    found = spellings.get(written.strip().casefold())
+    if found is not None:
+        return found
+    detail = f"{declared.meaning}: {written!r:.60} is none of the accepted spellings"
+    return Unknown(Missing.NOT_UNDERSTOOD, detail)
 
 
 def record_source(record: RecordRow, field: str) -> dict[str, Any]:
@@ -128,7 +135,9 @@ def ledger_total(
     origin["rows"] = [_spend_source(row) for row in rows]
     if missing:
         return Found(missing, origin)
-    total = _total(rows, currency, rates)
+    total = in_currency(
+        [(row.account_id, row.amount, row.currency) for row in rows], currency, rates
+    )
     if isinstance(total, Unknown):
         return Found(total, origin)
     state = inputs.months.get((source.marker, month))
@@ -187,17 +196,20 @@ def incomplete_sources(inputs: PairInputs, needed: tuple[str, ...]) -> str:
     return ", ".join(name for name in needed if not inputs.complete.get(name, False))
 
 
-def _total(rows: list[SpendRow], currency: str, rates: Mapping[str, Decimal]) -> Decimal | Unknown:
+def in_currency(
+    amounts: Iterable[tuple[str, Decimal, str]], currency: str, rates: Mapping[str, Decimal]
+) -> Decimal | Unknown:
+    """The sum of (account, amount, currency) in one currency; unknown where a rate is missing."""
     total = Decimal(0)
-    for row in rows:
-        if row.currency == currency:
-            total += row.amount
-        elif row.currency in rates:
-            total += row.amount * rates[row.currency]
-        elif row.amount:
+    for account, amount, billed_in in amounts:
+        if billed_in == currency:
+            total += amount
+        elif billed_in in rates:
+            total += amount * rates[billed_in]
+        elif amount:
             return Unknown(
                 Missing.NOT_COMPUTABLE,
-                f"{row.account_id} was billed in {row.currency}, for which no rate is set",
+                f"{account} was billed in {billed_in}, for which no rate is set",
             )
     return total
 
