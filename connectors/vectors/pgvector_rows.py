@@ -161,7 +161,7 @@ async def _ranked(
     return best_first(
         [
             Hit(
-                RecordKey(scope.tenant, scope.pack, scope.side, row["id"]),
+                RecordKey(row["tenant"], row["pack"], row["side"], row["id"]),
                 float(row["score"]),
                 row["version"],
                 json.loads(row["payload"]),

@@ -223,7 +223,8 @@ def _nearest(
 ) -> str:
     # The scope stands inside, with the limit, and not around it: the join sees found rows only.
     return f"""
-        SELECT point.id, point.version, point.payload, {score} AS score
+        SELECT point.tenant, point.pack, point.side, point.id, point.version, point.payload,
+            {score} AS score
         FROM (
             SELECT point_id, {distance} AS distance FROM {collection.texts(kind)}
             WHERE tenant = $1 AND pack = $2 AND side = $3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import groupby
 from typing import Any
 
@@ -321,10 +322,10 @@ async def _outages_are_retryable() -> AsyncIterator[None]:
         raise Retryable(f"Qdrant is overloaded: {problem}") from problem
     except UnexpectedResponse as problem:
         status = problem.status_code or 0
-        if status in (401, 403):
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise IndexMisconfigured(
                 "Qdrant refuses the key. Set REVOPS_INDEX__API_KEY to one with write access"
             ) from problem
-        if status >= 500:
+        if status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS:
             raise Retryable(f"Qdrant answers {status}: {problem}") from problem
         raise
