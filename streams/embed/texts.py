@@ -140,8 +140,9 @@ def _cut(text: str, room: int) -> str:
 
 def _several(value: object, *, in_order: bool) -> list[str]:
     """The distinct texts of a list field: in their own order, or sorted."""
-    single = isinstance(value, str) or not isinstance(value, Iterable)
-    items = [value] if single else list(cast("Iterable[object]", value))
+    items: list[object] = [value]
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        items = list(cast("Iterable[object]", value))
     cleaned = [text for text in map(_clean, items) if text]
     return list(dict.fromkeys(cleaned)) if in_order else sorted(set(cleaned))
 

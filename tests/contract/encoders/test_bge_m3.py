@@ -169,9 +169,7 @@ def test_positions_of_the_published_checkpoint_hold_8192_tokens(tmp_path: Path) 
         (RuntimeError("shape '[2]' is invalid for input of size 3"), RuntimeError),
     ],
 )
-def test_full_and_lost_devices_are_told_from_bugs(
-    raised: Exception, told: type[Exception]
-) -> None:
+def test_full_and_lost_devices_are_told_from_bugs(raised: Exception, told: type[Exception]) -> None:
     with pytest.raises(told) as caught, bge_m3_torch._torch_failures():
         raise raised
     assert caught.type is told
