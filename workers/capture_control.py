@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -158,7 +158,14 @@ async def apply_capture(
                     facts.identity,
                 )
         elif plan.new_epoch:
-            await begin_epoch(context, target, plan.new_epoch, identity=facts.identity)
+            await begin_epoch(
+                context,
+                target,
+                plan.new_epoch,
+                mode=target.source.capture,
+                tables=target.source.tables,
+                identity=facts.identity,
+            )
         elif plan.known.tables != target.source.tables:
             async with transaction(context.pool) as writer:
                 await capture.keep_tables(writer, target.tenant, target.name, target.source.tables)
@@ -169,17 +176,26 @@ async def apply_capture(
 
 
 async def begin_epoch(
-    context: WorkerContext, target: SourceToCapture, reason: str, *, identity: str | None = None
+    context: WorkerContext,
+    target: SourceToCapture,
+    reason: str,
+    *,
+    mode: CaptureMode | None = None,
+    tables: Sequence[str] | None = None,
+    identity: str | None = None,
 ) -> int:
-    """A new epoch of the source, for `reason`; what is absent from it is unknown from now on."""
+    """A new epoch of the source, for `reason`; what is absent from it is unknown from now on.
+
+    Mode, tables and identity stay as they are where none is given.
+    """
     async with transaction(context.pool) as writer:
         epoch = await capture.raise_epoch(
             writer,
             target.tenant,
             target.name,
             reason,
-            mode=target.source.capture,
-            tables=target.source.tables,
+            mode=mode,
+            tables=tables,
             identity=identity,
         )
         await tell_completeness(context, writer, target, complete=False, detail=reason)

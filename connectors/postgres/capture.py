@@ -300,26 +300,17 @@ async def source_completeness(connection: Connection, tenant: str) -> dict[str, 
     return {row["source"]: row["complete"] for row in rows}
 
 
-async def note_reconciled(connection: Connection, tenant: str, source: str) -> None:
+async def note_reconciled(connection: Connection, tenant: str, source: str, epoch: int) -> None:
     """The source's keys have been compared with raw."""
     await connection.execute(
         """
         update ops.capture_sources set reconciled_at = clock_timestamp()
-        where tenant = $1 and source = $2
+        where tenant = $1 and source = $2 and epoch = $3
         """,
         tenant,
         source,
+        epoch,
     )
-
-
-async def claim_source(connection: Connection, tenant: str, source: str) -> bool:
-    """Whether this connection alone looks after the source, for as long as it lives."""
-    alone: bool | None = await connection.fetchval(
-        "select pg_try_advisory_lock(hashtextextended('capture/' || $1 || '/' || $2, 0))",
-        tenant,
-        source,
-    )
-    return bool(alone)
 
 
 @asynccontextmanager

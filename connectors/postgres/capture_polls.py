@@ -7,16 +7,25 @@ from collections.abc import Iterable
 from connectors.postgres.pool import Connection
 
 
-async def next_poll(connection: Connection, tenant: str, source: str, epoch: int) -> int | None:
-    """The number of a new poll: higher than all before it. None where the epoch is over."""
+async def next_poll(
+    connection: Connection, tenant: str, source: str, epoch: int, *, after: int | None = None
+) -> int | None:
+    """The number of a new poll: higher than all before it. None where the epoch is over.
+
+    With `after`, the newest number before the poll looked at the source, also None where another
+    process has taken one since: numbers must be in the order of what the polls saw.
+    """
     return await connection.fetchval(
         """
         update ops.capture_sources set poll = poll + 1
-        where tenant = $1 and source = $2 and epoch = $3 and mode = 'poll' returning poll
+        where tenant = $1 and source = $2 and epoch = $3 and mode = 'poll'
+           and ($4::bigint is null or poll = $4)
+        returning poll
         """,
         tenant,
         source,
         epoch,
+        after,
     )
 
 
@@ -42,21 +51,26 @@ async def finish_poll(
     source: str,
     *,
     epoch: int,
+    poll: int,
     poll_from: int,
     sent: Iterable[RowVersion],
 ) -> bool:
-    """What a poll sent is acknowledged: the next one reads from `poll_from`. False where the epoch
-    is over, and nothing is noted.
+    """What the poll of number `poll` sent is acknowledged: the next one reads from `poll_from`.
+
+    False, and nothing is noted, where the epoch is over or another process has polled since: what
+    that one saw may be older, and has the higher number.
     """
     current = await connection.fetchval(
         """
         update ops.capture_sources set poll_from = $4, polled_at = clock_timestamp()
-        where tenant = $1 and source = $2 and epoch = $3 and mode = 'poll' returning true
+        where tenant = $1 and source = $2 and epoch = $3 and mode = 'poll' and poll = $5
+        returning true
         """,
         tenant,
         source,
         epoch,
         poll_from,
+        poll,
     )
     if not current:
         return False

@@ -6,7 +6,8 @@ value is PostgreSQL's own text of it, as it also is in the write-ahead log that 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,10 @@ from datetime import datetime
 import asyncpg
 
 from connectors.postgres.pool import Connection, outages_are_retryable
+
+_SILENT_SECONDS = 900.0
+"""How long a scan may go on without a row before its connection counts as dead."""
+_LONGEST_COPY_SECONDS = 7 * 24 * 3600.0
 
 _SESSION = {
     "application_name": "revops.capture",
@@ -23,6 +28,7 @@ _SESSION = {
     "bytea_output": "hex",
     "extra_float_digits": "1",
     "default_transaction_read_only": "on",
+    "row_security": "off",  # rows hidden by a policy would count as deleted: an error is better
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "10min",
 }
@@ -82,7 +88,7 @@ async def source_connection(dsn: str) -> AsyncIterator[Connection]:
     """
     async with outages_are_retryable():
         connection = await asyncpg.connect(
-            dsn, server_settings=_SESSION, statement_cache_size=0, timeout=20, command_timeout=600
+            dsn, server_settings=_SESSION, statement_cache_size=0, timeout=20, command_timeout=60
         )
     try:
         yield connection
@@ -119,9 +125,14 @@ async def cluster_identity(connection: Connection) -> str:
 
 
 async def describe_tables(
-    connection: Connection, schema: str, names: Sequence[str]
+    connection: Connection,
+    schema: str,
+    names: Sequence[str],
+    without: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, SourceTable]:
-    """Those of the named tables that exist, by name; columns that may not be read are left out."""
+    """Those of the named tables that exist, by name; columns that may not be read are left out, and
+    those that `without` names by table.
+    """
     rows = await connection.fetch(
         """
         with recursive base(oid, type, length) as (
@@ -152,7 +163,8 @@ async def describe_tables(
     )
     found: dict[str, list[asyncpg.Record]] = {}
     for row in rows:
-        found.setdefault(row["table_name"], []).append(row)
+        if row["column_name"] not in (without or {}).get(row["table_name"], ()):
+            found.setdefault(row["table_name"], []).append(row)
     return {name: _table(schema, name, rows) for name, rows in found.items()}
 
 
@@ -215,16 +227,18 @@ def _selected(column: SourceColumn) -> str:
 async def _copy(connection: Connection, query: str, on_rows: OnRows) -> None:
     """Runs `query` by COPY and hands its rows over as they arrive."""
     rest = b""
+    loop = asyncio.get_running_loop()
 
     async def take(data: bytes) -> None:
         nonlocal rest
+        limit.reschedule(loop.time() + _SILENT_SECONDS)
         lines = (rest + data).split(b"\n") if rest else data.split(b"\n")
         rest = lines.pop()
         if lines:
             await on_rows([_fields(line) for line in lines])
 
-    async with outages_are_retryable():
-        await connection.copy_from_query(query, output=take)
+    async with outages_are_retryable(), asyncio.timeout(_SILENT_SECONDS) as limit:
+        await connection.copy_from_query(query, output=take, timeout=_LONGEST_COPY_SECONDS)
 
 
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}

@@ -29,6 +29,9 @@ from workers.capture_control import (
     sources_of,
 )
 from workers.context import WorkerContext, worker_context
+from workers.normalise import build as build_normalise
+from workers.poll import build as build_poll
+from workers.runtime.bulk import BulkDriver
 from workers.settings import Settings
 from workers.tenants import load_tenants
 
@@ -154,6 +157,34 @@ class CaptureBench:
             found = platform.execute(statement, parameters or None)  # type: ignore[arg-type]
             return found.fetchall() if found.description else []
 
+    def raw(self, table: str) -> dict[str, Any]:
+        """The images of raw's rows by key."""
+        rows = self.platform(
+            "select pk, image from raw.rows"
+            " where tenant = %s and source_table = %s and not deleted",
+            self.tenant,
+            f"{self.source}.{table}",
+        )
+        return dict(rows)  # type: ignore[arg-type]
+
+    def complete(self) -> bool:
+        """Whether absence in this source is a fact."""
+        [[flag]] = self.platform(
+            "select complete from ops.completeness where tenant = %s and source = %s",
+            self.tenant,
+            self.source,
+        )
+        return flag
+
+    def registered(self, columns: str) -> tuple[Any, ...]:
+        """Columns of the source's row in `ops.capture_sources`."""
+        [row] = self.platform(
+            f"select {columns} from ops.capture_sources where tenant = %s and source = %s",
+            self.tenant,
+            self.source,
+        )
+        return row
+
     async def records(self, *tables: str) -> list[ConsumerRecord]:
         """Every record of the tables' topics now, in the order of each partition."""
         return await read_all(
@@ -179,6 +210,23 @@ class CaptureBench:
         records = await read_all(self.stack.bootstrap_servers, [CAPTURE_NOTIFICATION])
         values = [json.loads(one.value) for one in records if one.value]
         return [one for one in values if one["tenant"] == self.tenant]
+
+
+@asynccontextmanager
+async def working(bench: CaptureBench) -> AsyncIterator[None]:
+    """The poll and the normalise worker run inside."""
+    stop = asyncio.Event()
+    async with bench.context("poll") as poll, bench.context("normalise") as normalise:
+        driver = BulkDriver(await build_normalise(normalise), normalise)
+        tasks = [
+            asyncio.create_task(build_poll(poll).run(stop)),
+            asyncio.create_task(driver.run(stop)),
+        ]
+        try:
+            yield
+        finally:
+            stop.set()
+            await asyncio.gather(*tasks)
 
 
 def final_images(changes: Iterable[Change]) -> dict[str, Any]:
