@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 from asyncpg import InvalidCatalogNameError, InvalidPasswordError
 
-from connectors.postgres.migrations import wait_for_migrations
+from connectors.postgres.schema_version import wait_for_migrations
 from workers.context import WorkerContext, worker_context
 from workers.logs import configure_logs
 from workers.runtime.dead_letters import TooManyDeadLetters

@@ -21,6 +21,7 @@ async def read_to_end(
     """
     consumer = AIOKafkaConsumer(
         topic,
+        auto_offset_reset="earliest",  # not by a seek: one would race with the reset at the start
         enable_auto_commit=False,
         isolation_level="read_committed",
         max_partition_fetch_bytes=DEAD_LETTER_BYTES,
@@ -30,7 +31,6 @@ async def read_to_end(
         await consumer.start()
         partitions = sorted(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
         for partition in partitions:
             while await consumer.position(partition) < ends[partition]:
                 for records in (await consumer.getmany(partition, timeout_ms=500)).values():
