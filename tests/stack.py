@@ -142,9 +142,8 @@ def own_stack(**settings: object) -> Iterator[LocalStack]:
     ):
         Path(folder).chmod(0o711)  # PostgreSQL, started by root, is another user
         data_dir = Path(folder) / "stack"
-        local = LocalStack(
-            LocalSettings.model_validate({"data_dir": data_dir, "port_base": port_base, **settings})
-        )
+        chosen = {"data_dir": data_dir, "port_base": port_base, "java_learns": False, **settings}
+        local = LocalStack(LocalSettings.model_validate(chosen))
         try:
             yield local
         finally:

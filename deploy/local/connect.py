@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.local.jars import JarCache
 from deploy.local.java import JavaProgram
-from deploy.local.kafka import JVM_STOP_SECONDS, filled_template
+from deploy.local.kafka import filled_template
 from deploy.local.ports import refuse_ports_in_use
 from deploy.local.probes import connect_answers
 from deploy.local.service import Service
@@ -33,7 +33,8 @@ class ConnectWorker:
             libraries=self.jars.libraries,
             heap_megabytes=self.settings.connect_heap_megabytes,
             folder=self.folder,
-            shared_caches=self.jars.caches,
+            caches=self.jars.caches,
+            learns=self.settings.java_learns,
         )
 
     def service(self) -> Service:
@@ -46,7 +47,7 @@ class ConnectWorker:
             ports=self.settings.ports.of(CONNECT),
             prepare=self.prepare,
             ready=connect_answers(self.settings.ports.connect),
-            stop_seconds=JVM_STOP_SECONDS,
+            stop_seconds=self.program.stop_seconds,
             after_clean_stop=self.program.share_what_it_learnt,
         )
 

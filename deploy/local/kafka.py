@@ -18,7 +18,6 @@ from deploy.local.service import CannotStartError, Service
 from deploy.local.settings import HOST, KAFKA, LocalSettings
 
 FORMAT_TIMEOUT_SECONDS = 120
-JVM_STOP_SECONDS = 60.0  # its first run writes its cache when it ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ class KafkaBroker:
             libraries=self.jars.libraries,
             heap_megabytes=self.settings.kafka_heap_megabytes,
             folder=self.folder,
-            shared_caches=self.jars.caches,
+            caches=self.jars.caches,
+            learns=self.settings.java_learns,
         )
 
     def service(self) -> Service:
@@ -57,7 +57,7 @@ class KafkaBroker:
             ports=self.settings.ports.of(KAFKA),
             prepare=self.prepare,
             ready=kafka_answers(self.settings.ports.kafka),
-            stop_seconds=JVM_STOP_SECONDS,
+            stop_seconds=self.program.stop_seconds,
             after_clean_stop=self.program.share_what_it_learnt,
         )
 
@@ -94,9 +94,10 @@ class KafkaBroker:
         configuration = self._write_configuration("format.properties", partial)
         tool = replace(
             self.program,
+            name="format",
             main="kafka.tools.StorageTool",
             folder=self.folder / "format",
-            shared_caches=None,
+            learns=False,
         )
         tool.write_arguments("format", "-t", _new_cluster_id(), "-c", str(configuration))
         done = subprocess.run(

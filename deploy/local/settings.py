@@ -55,6 +55,11 @@ class LocalSettings(BaseModel):
     connect_heap_megabytes: int = Field(
         default=384, ge=128, description="Java heap of Kafka Connect."
     )
+    java_learns: bool = Field(
+        default=True,
+        description="Whether the first run of the stack writes down, when it ends, what lets "
+        "Java start faster from then on; it ends some seconds later for it.",
+    )
     postgres_shared_buffers_megabytes: int = Field(
         default=128, ge=16, description="PostgreSQL's own page cache."
     )
@@ -62,7 +67,7 @@ class LocalSettings(BaseModel):
         default=200, ge=20, description="Connections that PostgreSQL accepts."
     )
     start_timeout_seconds: float = Field(
-        default=120.0, gt=0, description="How long a start may take before it counts as failed."
+        default=180.0, gt=0, description="How long a start may take before it counts as failed."
     )
 
     @field_validator("data_dir", "cache_dir")

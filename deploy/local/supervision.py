@@ -22,10 +22,11 @@ from deploy.local.supervisor import AnotherSupervisorError, hold_lock
 SUPERVISOR = "supervisor"
 LOOK_EVERY_SECONDS = 0.03
 SUPERVISOR_START_SECONDS = 60.0
-STOP_TIMEOUT_SECONDS = 180.0
+STOP_TIMEOUT_SECONDS = 300.0
 KILL_TIMEOUT_SECONDS = 10.0
 FAILED_STARTS_ALLOWED = 3
 LOG_LINES_SHOWN = 15
+LONGEST_LOG_LINE = 300
 
 
 class StackError(RuntimeError):
@@ -204,7 +205,7 @@ def last_lines(path: Path, count: int) -> list[str]:
     """The last `count` lines of a text file; none where it is missing."""
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
-            return [line.rstrip("\n") for line in deque(lines, count)]
+            return [line.rstrip("\n")[:LONGEST_LOG_LINE] for line in deque(lines, count)]
     except FileNotFoundError:
         return []
 

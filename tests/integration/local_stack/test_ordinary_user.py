@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -23,7 +24,7 @@ from pathlib import Path
 from deploy.local.settings import INFRASTRUCTURE, LocalSettings
 from deploy.local.stack import LocalStack
 
-settings = LocalSettings(port_base=int(sys.argv[1]))
+settings = LocalSettings(port_base=int(sys.argv[1]), java_learns=False)
 assert settings.data_dir == Path.cwd() / ".revops", settings.data_dir
 local = LocalStack(settings)
 try:
@@ -50,6 +51,28 @@ class OrdinaryUser:
     def checkout(self) -> Path:
         return self.home / "revops"
 
+    def run(self, *command: str, packages: Path) -> subprocess.CompletedProcess[str]:
+        """Runs it as this user would, in the checkout."""
+        other_user = (
+            {"user": self.uid, "group": self.gid, "extra_groups": [self.gid]}
+            if os.geteuid() != self.uid
+            else {}
+        )
+        return subprocess.run(
+            command,
+            cwd=self.checkout,
+            env={
+                "HOME": str(self.home),
+                "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": f"{self.checkout}:{packages}",
+            },
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+            **other_user,
+        )
+
 
 @pytest.fixture
 def ordinary_user() -> Iterator[OrdinaryUser]:
@@ -72,7 +95,7 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("aot", "__pycache__"))
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     else:
         shutil.copy2(source, target)
 
@@ -81,21 +104,8 @@ def test_ordinary_user_brings_the_stack_up_and_down(ordinary_user: OrdinaryUser)
     python = ordinary_python()
     assert python
     with reserved_port_base() as port_base:
-        done = subprocess.run(
-            [python.program, "-c", UP_AND_DOWN, str(port_base)],
-            cwd=ordinary_user.checkout,
-            env={
-                "HOME": str(ordinary_user.home),
-                "PATH": "/usr/bin:/bin",
-                "PYTHONPATH": f"{ordinary_user.checkout}:{python.packages}",
-            },
-            user=ordinary_user.uid,
-            group=ordinary_user.gid,
-            extra_groups=[ordinary_user.gid],
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
+        done = ordinary_user.run(
+            python.program, "-c", UP_AND_DOWN, str(port_base), packages=python.packages
         )
     assert (done.returncode, done.stdout) == (
         0,

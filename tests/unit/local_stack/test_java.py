@@ -18,7 +18,8 @@ def program(tmp_path: Path) -> JavaProgram:
         libraries=tmp_path / "a folder" / "libraries",
         heap_megabytes=384,
         folder=tmp_path / "kafka",
-        shared_caches=tmp_path / "shared",
+        caches=tmp_path / "shared",
+        learns=True,
     )
 
 
@@ -39,24 +40,26 @@ def test_first_run_learns_and_later_ones_use_it(program: JavaProgram) -> None:
     learnt.write_bytes(b"what Java learnt")
     program.share_what_it_learnt()
     program.write_arguments()
-    assert f'"-XX:AOTCache={program.shared_cache}"' in _arguments(program)
-    assert program.shared_cache
-    assert program.shared_cache.read_bytes() == b"what Java learnt"
+    assert f'"-XX:AOTCache={program.cache}"' in _arguments(program)
+    assert program.cache.read_bytes() == b"what Java learnt"
     assert not learnt.exists()
 
 
 def test_run_that_was_killed_leaves_nothing_to_share(program: JavaProgram) -> None:
     program.write_arguments()
     program.share_what_it_learnt()
-    assert program.shared_cache
-    assert not program.shared_cache.exists()
+    assert not program.cache.exists()
 
 
 def test_other_heap_learns_for_itself(program: JavaProgram) -> None:
-    assert replace(program, heap_megabytes=512).shared_cache != program.shared_cache
+    assert replace(program, heap_megabytes=512).cache != program.cache
 
 
-def test_program_that_runs_once_learns_nothing(program: JavaProgram) -> None:
-    once = replace(program, shared_caches=None)
-    once.write_arguments()
-    assert not any("AOT" in each for each in _arguments(once))
+def test_program_that_may_not_learn_still_uses_what_others_learnt(program: JavaProgram) -> None:
+    modest = replace(program, learns=False)
+    modest.write_arguments()
+    assert not any("AOT" in each for each in _arguments(modest))
+    program.caches.mkdir()
+    program.cache.touch()
+    modest.write_arguments()
+    assert f'"-XX:AOTCache={program.cache}"' in _arguments(modest)
