@@ -165,8 +165,8 @@ _REPORTED: tuple[tuple[str, str], ...] = (
     (r"publication \"([^\"]*)\" does not exist", "no_publication"),
     (r"all replication slots are in use", "no_free_slot"),
     (r"permission denied for (?:table|relation|schema) (\S+)", "no_select_right"),
-    (r"relation \"([^\"]*)\" does not exist", "missing_table"),
     (r"column \"?([^\" ]*)\"? .*does not exist", "missing_column"),
+    (r"relation \"([^\"]*)\" does not exist", "missing_table"),
     (r"RecordTooLargeException", "row_too_large"),
     (r"UnknownTopicOrPartition|not present in metadata", "missing_topic"),
 )
