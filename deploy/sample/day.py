@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import overload
 
+from deploy.sample import day_billing as billing
 from deploy.sample import day_facts as facts
+from deploy.sample import day_merges as merges
 from deploy.sample import day_pipeline as pipeline
 from deploy.sample import day_routine as routine
+from deploy.sample import day_spend as spend
 from deploy.sample.day_draft import DayDraft, nominal_time
 from deploy.sample.day_overlap import with_late_commits
 from deploy.sample.execute import CommitReport, run_day
@@ -35,20 +38,20 @@ ACTIVITIES: tuple[tuple[Activity, int], ...] = (
     (facts.reporting_completed, 16),
     (facts.reporting_date_entered, 3),
     (facts.reporting_reopened, 4),
-    (facts.cost_restated_over_limit, 7),
-    (facts.cost_restated_under_limit, 5),
-    (facts.credit_granted, 4),
-    (facts.account_gets_owner, 3),
-    (facts.account_opened, 5),
-    (facts.account_reassigned, 3),
+    (spend.cost_restated_over_limit, 7),
+    (spend.cost_restated_under_limit, 5),
+    (spend.credit_granted, 4),
+    (spend.account_gets_owner, 3),
+    (spend.account_opened, 5),
+    (spend.account_reassigned, 3),
     (facts.rival_in_crm_lost, 5),
     (facts.rival_in_ace_closed, 4),
     (pipeline.opportunity_won, 4),
     (pipeline.opportunity_lost, 3),
     (pipeline.opportunity_archived, 2),
-    (pipeline.opportunity_deleted, 3),
-    (pipeline.duplicates_merged, 3),
-    (pipeline.leads_merged, 5),
+    (merges.opportunity_deleted, 3),
+    (merges.duplicates_merged, 3),
+    (merges.leads_merged, 5),
     (pipeline.new_deal_both_sides, 10),
     (pipeline.lead_converted, 8),
     (pipeline.company_renamed, 3),
@@ -60,11 +63,11 @@ ACTIVITIES: tuple[tuple[Activity, int], ...] = (
     (routine.tag_added, 20),
     (routine.lead_arrived, 30),
     (routine.partner_edited, 15),
-    (routine.order_confirmed, 15),
-    (routine.invoice_posted, 10),
+    (billing.order_confirmed, 15),
+    (billing.invoice_posted, 10),
     (routine.ace_stage_moved, 35),
     (routine.ace_edited, 20),
-    (routine.costs_loaded, 5),
+    (billing.costs_loaded, 5),
     (routine.stage_renamed, 1),
     (routine.funding_requested, 8),
 )
@@ -117,7 +120,7 @@ def plan_day(world: SampleWorld, seed: int = 1) -> DayPlan:
     day = DayDraft(world, seed)
     for step in _interleaved(day):
         next(step, None)
-    next(routine.month_finalised(day))
+    next(billing.month_finalised(day))
     pairs = [p for p in world.pairs if p.scenario and p.is_match] + day.new_pairs
     outcomes = day.outcomes([(pair.odoo_id, pair.apn_id) for pair in pairs])
     transactions = with_late_commits(day.transactions, day.rng)

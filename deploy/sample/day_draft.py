@@ -220,3 +220,14 @@ def ace_written(day: DayDraft, apn_id: str, **changes: Any) -> Update:
     return Update(
         "apn_opportunity", (day.ace(apn_id)["id"],), {**changes, "last_modified_date": AT_START}
     )
+
+
+def some_lead(day: DayDraft) -> Row:
+    """Any open opportunity with a partner."""
+    return day.rng.choice(
+        [
+            lead
+            for lead in day.odoo["crm_lead"].values()
+            if lead["active"] and lead["type"] == "opportunity" and lead["partner_id"] is not None
+        ]
+    )

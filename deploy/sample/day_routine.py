@@ -7,16 +7,21 @@ from datetime import timedelta
 from decimal import Decimal
 
 from deploy.sample.background import write_plain_leads
-from deploy.sample.day_draft import DayDraft, ace_written, lead_written, message, written
-from deploy.sample.draft import month_start
-from deploy.sample.invoices import write_move
+from deploy.sample.day_draft import (
+    DayDraft,
+    ace_written,
+    lead_written,
+    message,
+    some_lead,
+    written,
+)
 from deploy.sample.tables import Row
 from deploy.sample.transactions import AT_START, Insert, Statement, Update
 
 
 def stage_moved(day: DayDraft) -> Iterator[None]:
     """An open opportunity goes to another stage."""
-    lead = _some_lead(day)
+    lead = some_lead(day)
     name = day.rng.choice(("new", "qualified", "proposition"))
     day.commit(
         "odoo",
@@ -35,7 +40,7 @@ def stage_moved(day: DayDraft) -> Iterator[None]:
 
 def probability_recomputed(day: DayDraft) -> Iterator[None]:
     """The scoring model writes new probabilities onto leads that nobody touched."""
-    leads = [_some_lead(day) for _ in range(day.rng.choice((1, 1, 5, 12)))]
+    leads = [some_lead(day) for _ in range(day.rng.choice((1, 1, 5, 12)))]
     updates = [
         Update(
             "crm_lead",
@@ -50,7 +55,7 @@ def probability_recomputed(day: DayDraft) -> Iterator[None]:
 
 def touched(day: DayDraft) -> Iterator[None]:
     """A save that changes nothing but the write date."""
-    lead = _some_lead(day)
+    lead = some_lead(day)
     day.commit(
         "odoo",
         "touched",
@@ -62,7 +67,7 @@ def touched(day: DayDraft) -> Iterator[None]:
 
 def note_written(day: DayDraft) -> Iterator[None]:
     """Chatter alone."""
-    lead = _some_lead(day)
+    lead = some_lead(day)
     day.commit(
         "odoo",
         "message_posted",
@@ -79,7 +84,7 @@ def note_written(day: DayDraft) -> Iterator[None]:
 
 def description_extended(day: DayDraft) -> Iterator[None]:
     """A long text is written, long enough to be stored out of line; then another column changes alone."""
-    lead = _some_lead(day)
+    lead = some_lead(day)
     paragraph = f"<p>{lead['name']}: minutes of the meeting. </p>"
     long_text = (lead["description"] or "") + paragraph * day.rng.choice((40, 90, 400))
     day.commit(
@@ -100,7 +105,7 @@ def description_extended(day: DayDraft) -> Iterator[None]:
 
 def tag_added(day: DayDraft) -> Iterator[None]:
     """A tag: a row of two columns, and the lead's write date."""
-    lead, tag_id = _some_lead(day), day.rng.choice(day.world.lookups.tag_ids)
+    lead, tag_id = some_lead(day), day.rng.choice(day.world.lookups.tag_ids)
     statements: list[Statement] = [Update("crm_lead", (lead["id"],), written())]
     if (lead["id"], tag_id) not in day.odoo["crm_tag_rel"]:
         statements.insert(0, Insert("crm_tag_rel", ({"lead_id": lead["id"], "tag_id": tag_id},)))
@@ -118,7 +123,7 @@ def lead_arrived(day: DayDraft) -> Iterator[None]:
 
 def partner_edited(day: DayDraft) -> Iterator[None]:
     """A company's street and phone change; nothing that a decision looks at."""
-    lead = _some_lead(day)
+    lead = some_lead(day)
     company = day.company_of(lead["id"])
     day.commit(
         "odoo",
@@ -129,48 +134,6 @@ def partner_edited(day: DayDraft) -> Iterator[None]:
             (company["id"],),
             written(street=f"New Quay {day.rng.randint(1, 99)}", phone="+49 555 0199"),
         ),
-    )
-    yield
-
-
-def order_confirmed(day: DayDraft) -> Iterator[None]:
-    """A quotation becomes an order; its lines are rewritten with it."""
-    orders = [row for row in day.odoo["sale_order"].values() if row["state"] != "sale"]
-    order = day.rng.choice(orders)
-    lines = tuple(
-        row["id"] for row in day.odoo["sale_order_line"].values() if row["order_id"] == order["id"]
-    )
-    day.commit(
-        "odoo",
-        "order_confirmed",
-        f"CRM: quotation {order['name']} is confirmed",
-        Update("sale_order", (order["id"],), written(state="sale", date_order=AT_START)),
-        Update("sale_order_line", lines, written(state="sale")),
-        Update("sale_order", (order["id"],), written(invoice_status="to invoice")),
-    )
-    yield
-
-
-def invoice_posted(day: DayDraft) -> Iterator[None]:
-    """An invoice of one line is posted; the customer's rank changes by plain SQL, without a write date."""
-    company = day.company_of(_some_lead(day)["id"])
-    amount = Decimal(day.rng.randrange(100, 4000))
-    inserts = day.new_rows(
-        lambda: write_move(
-            day.draft,
-            move_type="out_invoice",
-            state="posted",
-            partner_id=company["id"],
-            invoice_date=day.world.as_of,
-            amounts=[("Managed operations", amount)],
-        )
-    )
-    day.commit(
-        "odoo",
-        "invoice_posted",
-        f"CRM: an invoice of {amount:,.2f} USD for {company['name']}",
-        *inserts,
-        Update("res_partner", (company["id"],), {"customer_rank": company["customer_rank"] + 1}),
     )
     yield
 
@@ -205,60 +168,6 @@ def ace_edited(day: DayDraft) -> Iterator[None]:
     yield
 
 
-def costs_loaded(day: DayDraft) -> Iterator[None]:
-    """Costs of the running month arrive: some sixty rows and the load marker in one transaction."""
-    month = month_start(day.world.as_of)
-    sources = [
-        row
-        for row in day.odoo["c_billing_internal_cur"].values()
-        if row["billing_month"] == month and row["line_type"] == "Usage"
-    ]
-    rows: list[Row] = [
-        row
-        | {
-            "id": day.odoo.reserve_id("c_billing_internal_cur"),
-            "cost": (row["cost"] / 10).quantize(Decimal("0.0000000001")),
-            "create_date": AT_START,
-            "write_date": AT_START,
-        }
-        for row in day.rng.sample(sources, k=min(60, len(sources)))
-    ]
-    marker = _load_marker(day, 0)
-    day.commit(
-        "odoo",
-        "costs_loaded",
-        f"CUR: {len(rows)} rows of {month:%B} arrive",
-        Insert("c_billing_internal_cur", tuple(rows)),
-        Update("c_billing_cur_load", (marker["id"],), written(rows=marker["rows"] + len(rows))),
-    )
-    yield
-
-
-def month_finalised(day: DayDraft) -> Iterator[None]:
-    """AWS closes last month: every row gets its invoice id, the load marker says final."""
-    month = month_start(day.world.as_of, 1)
-    by_payer: dict[str, list[int]] = {}
-    for row in day.odoo["c_billing_internal_cur"].values():
-        if row["billing_month"] == month:
-            by_payer.setdefault(row["payer_account_number"], []).append(row["id"])
-    marker = _load_marker(day, 1)
-    day.commit(
-        "odoo",
-        "month_finalised",
-        f"CUR: {month:%B %Y} is final",
-        *(
-            Update(
-                "c_billing_internal_cur",
-                tuple(ids),
-                written(bill_invoice_id=f"EUINV{month:%y%m}-{payer[-5:]}"),
-            )
-            for payer, ids in by_payer.items()
-        ),
-        Update("c_billing_cur_load", (marker["id"],), written(state="final", loaded_at=AT_START)),
-    )
-    yield
-
-
 def stage_renamed(day: DayDraft) -> Iterator[None]:
     """A stage gets another name: one row, and hundreds of opportunities that show it."""
     stage_id = day.world.lookups.stage_ids["qualified"]
@@ -275,7 +184,7 @@ def stage_renamed(day: DayDraft) -> Iterator[None]:
 
 def funding_requested(day: DayDraft) -> Iterator[None]:
     """AWS money is asked for an opportunity."""
-    lead = _some_lead(day)
+    lead = some_lead(day)
     row_id = day.odoo.reserve_id("c_aws_funding_request")
     row = {
         "id": row_id,
@@ -297,22 +206,6 @@ def funding_requested(day: DayDraft) -> Iterator[None]:
         Insert("c_aws_funding_request", (written(**row),)),
     )
     yield
-
-
-def _load_marker(day: DayDraft, months_back: int) -> Row:
-    month = month_start(day.world.as_of, months_back)
-    return next(row for row in day.odoo["c_billing_cur_load"].values() if row["month"] == month)
-
-
-def _some_lead(day: DayDraft) -> Row:
-    """Any open opportunity with a partner."""
-    return day.rng.choice(
-        [
-            lead
-            for lead in day.odoo["crm_lead"].values()
-            if lead["active"] and lead["type"] == "opportunity" and lead["partner_id"] is not None
-        ]
-    )
 
 
 def _some_ace(day: DayDraft) -> Row:

@@ -9,7 +9,7 @@ from deploy.sample.companies import Customer, enter_in_apn, enter_in_crm, new_cu
 from deploy.sample.deals import Deal, close_lead, new_deal, write_ace, write_lead
 from deploy.sample.draft import Account, WorldDraft
 from deploy.sample.labels import NEEDS_REVIEW, UNMATCHED, LabelledPair
-from deploy.sample.scenarios import MODERATE, OVER, Recipe
+from deploy.sample.recipes import MODERATE, OVER, Recipe
 
 LIMIT = Decimal(5000)
 

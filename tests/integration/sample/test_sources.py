@@ -1,18 +1,23 @@
 """The sample in a real PostgreSQL: schema, rows and references; the day against its own model."""
 
+import asyncio
 import json
 import math
+import time
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
+from deploy.sample.cost_report import cost_rows
 from deploy.sample.day import CommitReport, DayPlan, plan_day, run_day
+from deploy.sample.execute import run_transaction
 from deploy.sample.generate import SampleSize, SampleWorld
-from deploy.sample.load import SourcesExistError, create_sources, drop_sources
+from deploy.sample.load import SourcesExistError, append_cost_rows, create_sources, drop_sources
 from deploy.sample.tables import SourceDatabase
+from deploy.sample.transactions import Transaction, Update
 from tests.stack import RunningStack
 
 AS_OF = date(2026, 11, 20)
@@ -126,6 +131,64 @@ async def test_day_leaves_the_databases_as_planned(stack: RunningStack, seed: in
     assert await differences(odoo_dsn, plan.odoo) == []
     assert await differences(apn_dsn, plan.apn) == []
     _assert_overlapping(plan, reports)
+
+
+async def test_day_repeats_a_transaction_that_could_not_be_serialised(
+    stack: RunningStack, small_world: SampleWorld
+) -> None:
+    """Somebody else writes the row in between, as in real life; Odoo repeats, and so does the day."""
+    odoo_dsn, _ = await _load(stack, small_world)
+    lead_id = next(iter(small_world.odoo["crm_lead"]))
+    first = Update("crm_lead", (int(str(lead_id)),), {"priority": "1"})
+    transaction = Transaction(0, 0.0, "odoo", "touched", "twice", (first, first))
+    ours, theirs = await asyncpg.connect(odoo_dsn), await asyncpg.connect(odoo_dsn)
+    try:
+        blocking = theirs.transaction()
+        await blocking.start()
+        await theirs.execute("UPDATE crm_lead SET color = 3 WHERE id = $1", lead_id)
+        running = asyncio.create_task(
+            run_transaction(ours, transaction, datetime(2026, 11, 20, tzinfo=UTC))
+        )
+        await _until_one_waits_for_a_lock(theirs)
+        await blocking.commit()
+        report = await running
+        assert report.attempts == 2
+        assert await ours.fetchrow(
+            "SELECT color, priority FROM crm_lead WHERE id = $1", lead_id
+        ) == (3, "1")
+    finally:
+        await ours.close()
+        await theirs.close()
+
+
+async def _until_one_waits_for_a_lock(connection: asyncpg.Connection) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if await connection.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+        ):
+            return
+    raise AssertionError("nobody waited for the lock")
+
+
+async def test_append_cost_rows_adds_them_and_marks_their_months(
+    stack: RunningStack, small_world: SampleWorld
+) -> None:
+    odoo_dsn, _ = await _load(stack, small_world)
+    before = len(small_world.odoo["c_billing_internal_cur"])
+    rows = cost_rows(1, AS_OF, accounts=30, products=4, months=6)
+    assert await append_cost_rows(odoo_dsn, rows) == 720
+    connection = await asyncpg.connect(odoo_dsn)
+    try:
+        counts = await connection.fetch(
+            "SELECT month, rows, state, (SELECT count(*) FROM c_billing_internal_cur "
+            "WHERE billing_month = month) AS counted FROM c_billing_cur_load"
+        )
+    finally:
+        await connection.close()
+    assert len(counts) == 7
+    assert sum(row["counted"] for row in counts) == before + 720
+    assert all(row["rows"] == row["counted"] for row in counts)
 
 
 def _assert_overlapping(plan: DayPlan, reports: list[CommitReport]) -> None:
