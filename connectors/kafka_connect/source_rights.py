@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from typing import Any
 
 import asyncpg
 
@@ -55,13 +56,13 @@ async def grant_rights(
                 verifier = await owner.fetchval("select quote_literal($1)", password)
                 await owner.execute(f"alter role {quoted(role)} password {verifier}")
     except asyncpg.PostgresError as problem:
-        hint = getattr(problem, "hint", None)
-        raise RightsRefused(f"{problem}{f' {hint}' if hint else ''}") from problem
+        raise RightsRefused(_said(problem)) from problem
     finally:
         await owner.close()
     return warnings
 
 
-def _said(message: object) -> str:
-    hint = getattr(message, "hint", None)
-    return f"{message}{f' {hint}' if hint else ''}"
+def _said(told: Any) -> str:
+    """PostgreSQL's message and its hint, as one sentence each."""
+    hint = getattr(told, "hint", None)
+    return f"{told.args[0] if told.args else told}{f'. {hint}' if hint else ''}"
