@@ -98,7 +98,9 @@ class MatchState:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MatchState:
         """The state that `to_json` wrote."""
-        return cls(**{**data, "left": tuple(data["left"]), "right": tuple(data["right"])})
+        values: dict[str, Any] = dict(data)
+        values["left"], values["right"] = tuple(data["left"]), tuple(data["right"])
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)

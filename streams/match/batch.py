@@ -8,7 +8,7 @@ import numpy as np
 
 from streams.match.candidates import POSTING_LIMIT
 from streams.match.keys import MatchKey, match_keys
-from streams.match.pairs import Integers, PairTable
+from streams.match.pairs import Integers, PairTable, listed
 from streams.match.prepared import PreparedRecord
 from streams.match.statistics import CorpusCounts, CorpusStatistics
 
@@ -94,7 +94,7 @@ class SidePair:
             return []
         starts = np.flatnonzero(np.r_[True, self.left_index[1:] != self.left_index[:-1]])
         cuts = [0]
-        for start in starts.tolist():
+        for start in listed(starts):
             if start - cuts[-1] >= pairs_at_most:
                 cuts.append(start)
         return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(self)], strict=True)]
@@ -104,8 +104,8 @@ class SidePair:
         lefts, left_index = np.unique(self.left_index[part], return_inverse=True)
         rights, right_index = np.unique(self.right_index[part], return_inverse=True)
         return PairTable(
-            [self.left[index] for index in lefts.tolist()],
-            [self.right[index] for index in rights.tolist()],
+            [self.left[index] for index in listed(lefts)],
+            [self.right[index] for index in listed(rights)],
             left_index,
             right_index,
             self.statistics,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from rapidfuzz import process
 from rapidfuzz.distance import JaroWinkler
 
 from streams.match.comparison import Comparison, Profile, Values, flags
-from streams.match.pairs import MISSING, Floats, PairTable
+from streams.match.pairs import MISSING, Floats, PairTable, alike, listed
 from streams.match.prepared import PreparedRecord
 from streams.normalise.countries import COUNTRY_WORDS
 
@@ -68,34 +67,25 @@ def _label(table: PairTable) -> Sequence[Floats]:
         (table.left, table.right, table.left_index, table.right_index),
         (table.right, table.left, table.right_index, table.left_index),
     ):
-        comparable = _has(named, "names")[own] & _has(labelled, "labels")[other]
-        rows = np.flatnonzero(open_question & comparable)
-        names = [named[index].names[0].compact[:64] for index in own[rows]]
-        labels = [labelled[index].labels[0] for index in other[rows]]
-        alike = process.cpdist(names, labels, scorer=JaroWinkler.similarity, workers=-1)
-        best[rows] = np.maximum(best[rows], alike.astype(np.float64))
-        equal[rows] |= _label_is_name(named, labelled, own[rows], other[rows])
+        has_name = np.array([bool(record.names) for record in named], dtype=bool)
+        has_label = np.array([bool(record.labels) for record in labelled], dtype=bool)
+        rows = np.flatnonzero(open_question & has_name[own] & has_label[other])
+        couples = [
+            (named[mine], labelled[its])
+            for mine, its in zip(listed(own[rows]), listed(other[rows]), strict=True)
+        ]
+        names = [mine.names[0].compact[:64] for mine, _ in couples]
+        near = alike(names, [its.labels[0] for _, its in couples], JaroWinkler.similarity)
+        best[rows] = np.maximum(best[rows], near)
+        equal[rows] |= np.array([_label_is_name(*couple) for couple in couples], dtype=bool)
         seen[rows] = True
-    near = np.maximum(best - 0.6, 0.0) / 0.4
-    return [flags(equal), near * seen, flags(seen & ~equal & (best < 0.7))]
+    far = seen & ~equal & (best < 0.7)
+    return [flags(equal), flags(seen) * np.maximum(best - 0.6, 0.0) / 0.4, flags(far)]
 
 
-def _has(records: Sequence[PreparedRecord], field: str) -> np.ndarray:
-    return np.array([bool(getattr(record, field)) for record in records], dtype=bool)
-
-
-def _label_is_name(
-    named: Sequence[PreparedRecord],
-    labelled: Sequence[PreparedRecord],
-    own: np.ndarray,
-    other: np.ndarray,
-) -> np.ndarray:
+def _label_is_name(named: PreparedRecord, labelled: PreparedRecord) -> bool:
     """Whether a domain label is the whole name, its first word(s) or its initials."""
-    result = np.zeros(len(own), dtype=bool)
-    for row, (mine, its) in enumerate(zip(own.tolist(), other.tolist(), strict=True)):
-        labels = labelled[its].labels
-        result[row] = any(label in named[mine].labels_of_name for label in labels)
-    return result
+    return any(label in named.labels_of_name for label in labelled.labels)
 
 
 def _labels(left: PreparedRecord, right: PreparedRecord) -> Values:

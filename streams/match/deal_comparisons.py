@@ -13,17 +13,33 @@ from decimal import Decimal
 from math import log
 
 import numpy as np
-from rapidfuzz import process
 from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.fuzz import token_sort_ratio
 
 from streams.match.comparison import Comparison, Profile, Values, flags
-from streams.match.pairs import MISSING, Floats, PairTable
+from streams.match.pairs import MISSING, Flags, Floats, PairTable, alike
 from streams.match.prepared import PreparedRecord, words_of
 
 _NUMBER = re.compile(r"\d+")
 _CONTRACT_MONTHS = (1, 6, 12, 24, 36, 48, 60)
 _DAY = 86_400.0
+# Two texts about different deals of one trade share about this much; twice as much is telling.
+_CHANCE_OVERLAP, _CLEAR_OVERLAP = 0.15, 0.3
+
+
+def _customer(table: PairTable) -> Sequence[Floats]:
+    """1 where one record says nothing of its company (see `deal_evidence`)."""
+    return [flags(company_unknown(table))]
+
+
+def company_unknown(table: PairTable) -> Flags:
+    """Where one of the two records has neither company name nor web domain."""
+    left, right = table.numbers(lambda record: float(bool(record.names)))
+    return (left == 0) | (right == 0)
+
+
+def _customers(left: PreparedRecord, right: PreparedRecord) -> Values:
+    return left.record.name, right.record.name
 
 
 def _title(table: PairTable) -> Sequence[Floats]:
@@ -38,24 +54,17 @@ def _title(table: PairTable) -> Sequence[Floats]:
     spelled = _title_spelling(table)
     return [
         flags(known & (left == right)),
-        own * shared / np.maximum(most, 1e-9),
-        own * shared / np.maximum(least, 1e-9),
+        flags(own) * shared / np.maximum(most, 1e-9),
+        flags(own) * shared / np.maximum(least, 1e-9),
         flags(own & (shared == 0)),
-        known * np.maximum(spelled - 0.4, 0.0) / 0.6,
+        flags(known) * np.maximum(spelled - 0.4, 0.0) / 0.6,
         _numbers_differ(table),
     ]
 
 
 def _title_spelling(table: PairTable) -> Floats:
-    left = [" ".join(record.own_title_words)[:200] for record in table.left]
-    right = [" ".join(record.own_title_words)[:200] for record in table.right]
-    alike = process.cpdist(
-        [left[index] for index in table.left_index],
-        [right[index] for index in table.right_index],
-        scorer=token_sort_ratio,
-        workers=-1,
-    )
-    return alike.astype(np.float64) / 100.0
+    left, right = table.texts(lambda record: " ".join(record.own_title_words)[:200])
+    return alike(left, right, token_sort_ratio, 100.0)
 
 
 def _numbers_differ(table: PairTable) -> Floats:
@@ -76,9 +85,10 @@ def _description(table: PairTable) -> Sequence[Floats]:
     weight = table.statistics.text_weight
     shared, left, right = table.shared(lambda record: sorted(record.description_words), weight)
     known = (left > 0) & (right > 0)
+    contained = shared / np.maximum(np.minimum(left, right), 1e-9)
     return [
-        known * shared / np.maximum(np.sqrt(left * right), 1e-9),
-        known * shared / np.maximum(np.minimum(left, right), 1e-9),
+        flags(known) * shared / np.maximum(np.sqrt(left * right), 1e-9),
+        flags(known) * np.minimum((contained - _CHANCE_OVERLAP) / _CLEAR_OVERLAP, 1.0),
         flags(known & (shared == 0)),
     ]
 
@@ -94,12 +104,13 @@ def _days(moment: date | None) -> float:
 
 
 def _closeness(left: Floats, right: Floats) -> Sequence[Floats]:
+    """Days apart as evidence around zero: for it within weeks, against it over months."""
     apart = np.abs(left - right)
-    known = ~np.isnan(apart)
-    apart = np.where(known, apart, 0.0)
+    known = flags(~np.isnan(apart))
+    apart = np.nan_to_num(apart)
     return [
         known * np.exp(-apart / 7.0),
-        known * np.exp(-apart / 60.0),
+        known * (2.0 * np.exp(-apart / 60.0) - 1.0),
         known * np.minimum(apart / 365.0, 1.0),
     ]
 
@@ -145,11 +156,11 @@ def _amount(table: PairTable) -> Sequence[Floats]:
         for sign in (1.0, -1.0):
             shifted = np.abs(raw - sign * log(months))
             nearest = np.where(open_length, np.minimum(nearest, shifted), nearest)
+    known_flags = flags(known)
     return [
         flags(known & (np.abs(exact) < 0.015)),
-        known * np.exp(-np.abs(exact) / 0.25),
-        known * open_length * np.exp(-nearest / 0.05),
-        known * np.minimum(nearest, 3.0) / 3.0,
+        known_flags * (2.0 * np.exp(-nearest / 0.25) - 1.0),
+        known_flags * np.minimum(nearest, 3.0) / 3.0,
     ]
 
 
@@ -188,7 +199,7 @@ def _products(table: PairTable) -> Sequence[Floats]:
     )
     known = (left > 0) & (right > 0)
     return [
-        known * shared / np.maximum(np.minimum(left, right), 1e-9),
+        flags(known) * shared / np.maximum(np.minimum(left, right), 1e-9),
         flags(known & (shared == 0)),
     ]
 
@@ -199,16 +210,27 @@ def _product_names(left: PreparedRecord, right: PreparedRecord) -> Values:
 
 def _contacts(table: PairTable) -> Sequence[Floats]:
     emails = table.shared(lambda record: record.record.contact_emails)
-    people = table.shared(
-        lambda record: [" ".join(sorted(words_of(n))) for n in record.record.contacts]
-    )
+    whole = table.shared(lambda record: record.people)
+    short = table.shared(lambda record: sorted({s for p in record.people for s in _initialled(p)}))
     mail_known = (emails[1] > 0) & (emails[2] > 0)
-    known = (people[1] > 0) & (people[2] > 0)
+    known = (whole[1] > 0) & (whole[2] > 0)
+    same = whole[0] > 0
+    similar = ~same & (short[0] > 0)
     return [
         flags(emails[0] > 0),
         flags(mail_known & (emails[0] == 0)),
-        flags(people[0] > 0),
-        flags(known & (people[0] == 0)),
+        flags(same),
+        flags(similar),
+        flags(known & ~same & ~similar),
+    ]
+
+
+def _initialled(person: tuple[str, ...]) -> Sequence[str]:
+    """A person as surname and initials, whichever word the surname is."""
+    return [
+        f"{surname} {''.join(sorted(word[0] for word in person if word != surname))}"
+        for surname in person
+        if len(surname) >= 3
     ]
 
 
@@ -220,13 +242,9 @@ def _contact_names(left: PreparedRecord, right: PreparedRecord) -> Values:
 
 
 def _owner(table: PairTable) -> Sequence[Floats]:
-    left = [_person(record) for record in table.left]
-    right = [_person(record) for record in table.right]
-    lefts = [left[index] for index in table.left_index]
-    rights = [right[index] for index in table.right_index]
+    lefts, rights = table.texts(_person)
     known = np.array([bool(a and b) for a, b in zip(lefts, rights, strict=True)], dtype=bool)
-    alike = process.cpdist(lefts, rights, scorer=JaroWinkler.similarity, workers=-1)
-    same = known & (alike.astype(np.float64) > 0.92)
+    same = known & (alike(lefts, rights, JaroWinkler.similarity) > 0.92)
     return [flags(same), flags(known & ~same)]
 
 
@@ -302,11 +320,12 @@ def _context(table: PairTable) -> Sequence[Floats]:
     return [np.maximum(np.array(cosines, dtype=np.float64) - 0.4, 0.0) / 0.6]
 
 
-_CLOSENESS = {"within_a_week": 1.2, "within_two_months": 0.8, "apart": -2.0}
+_CLOSENESS = {"within_a_week": 0.8, "near": 1.2, "apart": -1.5}
 
 DEAL = Profile(
     "deal",
     (
+        Comparison("customer", "Company unknown", {"unknown": -0.5}, _customer, _customers),
         Comparison(
             "title",
             "Title",
@@ -333,7 +352,7 @@ DEAL = Profile(
         Comparison(
             "amount",
             "Amount",
-            {"equal": 1.5, "near": 0.8, "near_by_contract_length": 0.8, "apart": -2.0},
+            {"equal": 1.2, "near": 1.0, "apart": -1.5},
             _amount,
             _amounts,
         ),
@@ -343,7 +362,13 @@ DEAL = Profile(
         Comparison(
             "contacts",
             "Contacts",
-            {"email_same": 1.5, "email_differ": -0.3, "name_same": 1.0, "name_differ": -0.3},
+            {
+                "email_same": 1.5,
+                "email_differ": -0.2,
+                "name_same": 1.5,
+                "name_alike": 1.0,
+                "name_differ": -0.4,
+            },
             _contacts,
             _contact_names,
         ),

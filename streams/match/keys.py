@@ -23,6 +23,7 @@ KINDS = (
     "identifier",
     "account",
     "contact",
+    "person",
     "domain",
     "phone",
     "compact",
@@ -78,6 +79,11 @@ def _identity_keys(prepared: PreparedRecord) -> Iterator[MatchKey]:
         yield MatchKey("account", account.lstrip("0")[:64])
     for email in record.contact_emails:
         yield MatchKey("contact", email[:128])
+    for person in prepared.people:
+        for surname in person:
+            if len(surname) >= 3:
+                initials = "".join(sorted(word[0] for word in person if word != surname))
+                yield MatchKey("person", f"{surname[:32]} {initials}")
     for phone in record.phones:
         yield MatchKey("phone", phone)
     if prepared.title_compact:

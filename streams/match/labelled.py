@@ -11,6 +11,7 @@ from streams.match.company_comparisons import COMPANY
 from streams.match.deal_comparisons import DEAL
 from streams.match.evaluation import Pair
 from streams.match.model import Logistic
+from streams.match.pairs import listed
 from streams.match.scoring import deal_columns, deal_evidence, kin_numbers
 from streams.match.training import LabelledPairs
 
@@ -54,10 +55,8 @@ def _labelled(
 ) -> LabelledPairs:
     left_ids = [record.record.id for record in sides.left]
     right_ids = [record.record.id for record in sides.right]
-    pairs = [
-        (left_ids[left], right_ids[right])
-        for left, right in zip(sides.left_index.tolist(), sides.right_index.tolist(), strict=True)
-    ]
+    rows = zip(listed(sides.left_index), listed(sides.right_index), strict=True)
+    pairs = [(left_ids[left], right_ids[right]) for left, right in rows]
     labels = np.array([pair in truth for pair in pairs], dtype=bool)
     unjudged = np.array([pair in ignored for pair in pairs], dtype=bool)
     return LabelledPairs(

@@ -9,10 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from rapidfuzz import process
 from rapidfuzz.distance import Indel, JaroWinkler
 
-from streams.match.pairs import MISSING, Flags, Floats, Integers, NameTable, PairTable, Ragged
+from streams.match.pairs import (
+    MISSING,
+    Flags,
+    Floats,
+    Integers,
+    NameTable,
+    PairTable,
+    Ragged,
+    alike,
+)
 from streams.match.prepared import numbers_in_name, series_in_name
 from streams.match.word_matches import WordMatches
 from streams.normalise.company_names import CompanyName
@@ -158,11 +166,11 @@ def _thirds(weight: Floats) -> Floats:
 
 def _spelling(names: NameTable) -> dict[str, Floats]:
     left, right = names.texts(lambda name: name.compact[:64])
-    jaro = process.cpdist(left, right, scorer=JaroWinkler.similarity, workers=-1)
-    letters = process.cpdist(left, right, scorer=Indel.normalized_similarity, workers=-1)
+    jaro = alike(left, right, JaroWinkler.similarity)
+    letters = alike(left, right, Indel.normalized_similarity)
     return {
-        "jaro_winkler": np.maximum(jaro.astype(np.float64) - 0.6, 0.0) / 0.4,
-        "letters": np.maximum(letters.astype(np.float64) - 0.4, 0.0) / 0.6,
+        "jaro_winkler": np.maximum(jaro - 0.6, 0.0) / 0.4,
+        "letters": np.maximum(letters - 0.4, 0.0) / 0.6,
     }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz import process
 
 from streams.match.prepared import PreparedRecord
 from streams.match.records import SemanticEvidence
@@ -61,6 +62,25 @@ class Ragged:
         return owner, np.repeat(self.starts[rows], lengths) + within
 
 
+def listed(values: Integers) -> list[int]:
+    """The integers of an array as a list."""
+    found: Any = values.tolist()
+    return found
+
+
+def summed(group: Integers, values: Floats, count: int) -> Floats:
+    """The sum of the values of every group, groups numbered from 0 to before `count`."""
+    return np.bincount(group, values, count).astype(np.float64)
+
+
+def alike(
+    lefts: Sequence[str], rights: Sequence[str], scorer: Callable[..., float], scale: float = 1.0
+) -> Floats:
+    """The similarity of every two texts of equal place, by a rapidfuzz scorer, over `scale`."""
+    found = process.cpdist(list(lefts), list(rights), scorer=scorer, workers=-1)
+    return np.asarray(found, dtype=np.float64) / scale
+
+
 class Interner:
     """Gives every distinct value a small integer, in order of appearance."""
 
@@ -103,7 +123,7 @@ class PairTable:
 
     def records(self, row: int) -> tuple[PreparedRecord, PreparedRecord]:
         """The two records of pair `row`."""
-        return self.left[self.left_index[row]], self.right[self.right_index[row]]
+        return self.left[int(self.left_index[row])], self.right[int(self.right_index[row])]
 
     def codes(
         self, value: Callable[[PreparedRecord], Hashable | None]
@@ -130,6 +150,15 @@ class PairTable:
         left = np.array([value(record) for record in self.left], dtype=np.float64)
         right = np.array([value(record) for record in self.right], dtype=np.float64)
         return left[self.left_index], right[self.right_index]
+
+    def texts(self, value: Callable[[PreparedRecord], str]) -> tuple[list[str], list[str]]:
+        """Per pair a text of each side's record."""
+        left = [value(record) for record in self.left]
+        right = [value(record) for record in self.right]
+        return (
+            [left[index] for index in listed(self.left_index)],
+            [right[index] for index in listed(self.right_index)],
+        )
 
     def shared(
         self,
@@ -166,9 +195,9 @@ class PairTable:
         right_owner, right_place = right.positions(self.right_index)
         of_left, of_right = weights[left.values[left_place]], weights[right.values[right_place]]
         return (
-            np.bincount(rows, of_left[position], count),
-            np.bincount(left_owner, of_left, count),
-            np.bincount(right_owner, of_right, count),
+            summed(rows, of_left[position], count),
+            summed(left_owner, of_left, count),
+            summed(right_owner, of_right, count),
         )
 
     @cached_property
@@ -294,4 +323,7 @@ class NameTable:
     def texts(self, value: Callable[[CompanyName], str]) -> tuple[list[str], list[str]]:
         """Per combination the text of each name."""
         values = [value(name) for name in self.names]
-        return [values[i] for i in self.left_name], [values[i] for i in self.right_name]
+        return (
+            [values[i] for i in listed(self.left_name)],
+            [values[i] for i in listed(self.right_name)],
+        )

@@ -51,6 +51,8 @@ class PreparedRecord:
     """A `MatchRecord` and what follows from it: parsed names, domain labels, places, words.
 
     `names` holds the main name first, then variants, aliases and names found in the description;
+    a record without any name goes by its domain's label. `people` are the contacts, as sorted
+    words, from their names and from e-mail addresses of the form first.last.
     `spellings` are the normalised names (CORE-10) that the literal rule compares; `identity` is a
     hash of the fields that say which company it is; records of one side with the same `kin` have
     one company's name but for descriptors, so they are duplicates rather than rivals.
@@ -68,6 +70,7 @@ class PreparedRecord:
     domain_country: str | None
     city: str | None
     script: str | None
+    people: tuple[tuple[str, ...], ...]
     title_words: tuple[str, ...]
     title_compact: str
     own_title_words: tuple[str, ...]
@@ -85,6 +88,7 @@ class PreparedRecord:
             for variant in company_name_variants(alias)
         ]
         names = tuple(dict.fromkeys((*own, *_parsed(tuple(others)))))[:MAXIMUM_NAMES]
+        names = names or _parsed(tuple(label for label in labels if label))
         title_words = words_of(record.title) if record.title else ()
         return cls(
             record=record,
@@ -99,6 +103,7 @@ class PreparedRecord:
             domain_country=_domain_country(domains),
             city=_place(record.city),
             script=_script(record.name),
+            people=_people(record),
             title_words=title_words,
             title_compact="".join(title_words),
             own_title_words=_without_name(title_words, names),
@@ -161,6 +166,19 @@ def _kin(name: CompanyName) -> str:
     numbers = numbers_in_name(name)
     core = [w for w in name.words if not is_descriptor(w) and not w.isdigit()]
     return " ".join(("".join(core or name.words), *numbers))
+
+
+def _people(record: MatchRecord) -> tuple[tuple[str, ...], ...]:
+    """The contacts as sorted words: "V. Ferreira" -> ("ferreira", "v")."""
+    locals_ = (email.split("@", 1)[0] for email in record.contact_emails)
+    found = [*record.contacts, *(text for text in locals_ if re.search(r"[._-]", text))]
+    people = (tuple(sorted(_person_words(text))) for text in found)
+    return tuple(dict.fromkeys(person for person in people if len(person) > 1))
+
+
+def _person_words(text: str) -> set[str]:
+    latin = anyascii(text[:120]).casefold()
+    return {word.strip("0123456789") for word in _WORD.findall(latin.replace("_", " "))} - {""}
 
 
 def _without_name(words: tuple[str, ...], names: tuple[CompanyName, ...]) -> tuple[str, ...]:

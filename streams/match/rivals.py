@@ -6,6 +6,7 @@ the same name. It is a second, small logistic model over the log-odds of the fir
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,9 @@ COLUMNS = (
     "not_best_right",
 )
 #: The weight expected of each feature before any data, as with comparisons.
-EXPECTED = dict(zip(COLUMNS, (2.5, 1.8, 0.5, 1.5, 0.5, -1.0, -0.5), strict=True))
+EXPECTED: Mapping[str, float] = dict(
+    zip(COLUMNS, (2.5, 1.8, 0.5, 1.5, 0.5, -1.0, -0.5), strict=True)
+)
 NO_RIVAL = -6.0
 _SCALE = 6.0
 

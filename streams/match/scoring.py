@@ -15,9 +15,9 @@ import numpy as np
 
 from streams.match.company_comparisons import COMPANY, SEMANTIC
 from streams.match.comparison import Comparison, Profile
-from streams.match.deal_comparisons import CONTEXT, DEAL
+from streams.match.deal_comparisons import CONTEXT, DEAL, company_unknown
 from streams.match.literal import LiteralPolicy, literal_evidence
-from streams.match.model import MatcherModel, probability
+from streams.match.model import MatcherModel, ProfileWeights, probability
 from streams.match.pairs import Floats, Integers, PairTable
 from streams.match.prepared import PreparedRecord
 from streams.match.records import MatchRecord, SemanticEvidence
@@ -159,8 +159,12 @@ def deal_columns(deal: Profile) -> tuple[str, ...]:
 
 
 def deal_evidence(deal: Profile, table: PairTable, company_log_odds: Floats) -> Floats:
-    """The deal profile's evidence: the company's log-odds (scaled), then the deal's features."""
+    """The deal profile's evidence: the company's log-odds (scaled), then the deal's features.
+
+    Where one record names no company its log-odds say nothing and count as zero.
+    """
     company = np.clip(company_log_odds, -_COMPANY_SCALE, _COMPANY_SCALE) / _COMPANY_SCALE
+    company = np.where(company_unknown(table), 0.0, company)
     return np.concatenate([company[:, None], deal.measure(table)], axis=1)
 
 
@@ -234,7 +238,7 @@ def settle_rivals(pairs: Sequence[ScoredPair], model: MatcherModel) -> list[Scor
     ]
 
 
-def _profile(model: MatcherModel, key: str):
+def _profile(model: MatcherModel, key: str) -> ProfileWeights:
     name, _, encoder = key.partition("+")
     return model.profile(name, encoder or None)[1]
 
@@ -270,7 +274,10 @@ def _weighted(
     at = 0
     for comparison in profile.comparisons:
         end = at + len(comparison.features)
-        features = dict(zip(comparison.features, evidence[at:end].tolist(), strict=True))
+        features = {
+            name: float(value)
+            for name, value in zip(comparison.features, evidence[at:end], strict=True)
+        }
         results.append((comparison, features, float(evidence[at:end] @ weights[at:end])))
         at = end
     return results

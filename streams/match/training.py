@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]
 
 from streams.match.model import Logistic, ProfileWeights
 from streams.match.pairs import Flags, Floats, Integers
@@ -164,6 +165,7 @@ def _fitted(
         return value, np.append(slope, -doubt.sum())
 
     bounds = [(0.0, None) if s > 0 else (None, 0.0) if s < 0 else (None, None) for s in sign]
+    minimize: Any = optimize.minimize  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     found = minimize(
         loss,
         np.append(mean, before.intercept),

@@ -9,7 +9,9 @@ from streams.match.pairs import (
     Integers,
     NameTable,
     Ragged,
+    listed,
     matching_positions,
+    summed,
 )
 from streams.match.words import word_similarity
 from streams.normalise.company_names import is_descriptor
@@ -74,7 +76,7 @@ class WordMatches:
             distinct, where = np.unique(codes, return_inverse=True)
             values = [
                 word_similarity(words[code // len(words)], words[code % len(words)])
-                for code in distinct.tolist()
+                for code in listed(distinct)
             ]
             likeness[near] = np.array(values, dtype=np.float64)[where]
         return likeness
@@ -110,21 +112,21 @@ class _Side:
     ) -> None:
         vocabulary, count = names.vocabulary, len(names)
         weight = vocabulary.weights[word]
-        total = np.maximum(np.bincount(owner, weight, count), 1e-9)
+        total = np.maximum(summed(owner, weight, count), 1e-9)
         rest = weight * (1 - best)
         is_core = np.array(
             [not is_descriptor(w) and w not in COUNTRY_WORDS for w in vocabulary.words], dtype=bool
         )
         is_country = np.array([w in COUNTRY_WORDS for w in vocabulary.words], dtype=bool)
         lengths = names.words.lengths[name]
-        self.weight = np.bincount(owner, weight * best, count)
-        self.exact_weight = np.bincount(owner, weight * (best >= 1.0), count)
+        self.weight = summed(owner, weight * best, count)
+        self.exact_weight = summed(owner, weight * (best >= 1.0), count)
         self.shared = self.weight / total
         self.exact = self.exact_weight / total
-        self.alone = np.bincount(owner, rest, count)
-        self.alone_core = np.bincount(owner, rest * is_core[word], count)
-        self.core_weight = np.bincount(owner, weight * best * is_core[word], count)
-        self.country_alone = np.bincount(owner, is_country[word] * (1 - best), count)
+        self.alone = summed(owner, rest, count)
+        self.alone_core = summed(owner, rest * is_core[word], count)
+        self.core_weight = summed(owner, weight * best * is_core[word], count)
+        self.country_alone = summed(owner, is_country[word] * (1 - best), count)
         self.single = _largest(rest, lengths)
         self.first = np.zeros(count)
         filled = lengths > 0

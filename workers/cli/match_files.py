@@ -76,11 +76,9 @@ def files(
         wanted = COMPANY_COLUMNS if profile is ProfileName.COMPANY else DEAL_COLUMNS
         weights = load_model(model)
         tables = [read_table(path, needs_one_of=wanted) for path in (left, right)]
-        sides = [
-            records_of(table, side, report)
-            for table, side in zip(tables, ("left", "right"), strict=True)
-        ]
-        matching = match_sides(*sides, weights, profile.value, report)
+        lefts = records_of(tables[0], "left", report)
+        rights = records_of(tables[1], "right", report)
+        matching = match_sides(lefts, rights, weights, profile.value, report)
         written = _write(matching, out, evidence)
         if candidates is not None:
             write_rows(candidates, _PAIR_COLUMNS, matching.scored())

@@ -58,8 +58,8 @@ class Matching:
         """(left id, right id, probability) of the pairs of `rows`."""
         sides = self.sides
         for row in self.rows(least).tolist():
-            left = sides.left[sides.left_index[row]].record.id
-            right = sides.right[sides.right_index[row]].record.id
+            left = sides.left[int(sides.left_index[row])].record.id
+            right = sides.right[int(sides.right_index[row])].record.id
             yield left, right, float(self.probabilities[row])
 
     def explained(self, least: float) -> list[ScoredPair]:
