@@ -21,6 +21,7 @@ from deploy.local.settings import HOST, POSTGRES, LocalSettings
 from deploy.local.unprivileged import (
     Account,
     account_for_postgres,
+    open_shared_home,
     reachable_copy,
     reachable_folder,
 )
@@ -116,7 +117,8 @@ class PostgresCluster:
         partial.rename(self.data)
 
     def _make_folder(self) -> None:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        if self.folder != self.settings.files.postgres:
+            open_shared_home()
         self.folder.mkdir(mode=0o700, exist_ok=True)
         if self.account:
             self.account.owns(self.folder)

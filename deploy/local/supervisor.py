@@ -117,7 +117,9 @@ class Supervisor:
         wanted = Wanted()
         while not self._stop.is_set():
             found = _stat(self.settings.files.wanted)
-            if found and (seen is None or _differ(found, seen)):
+            if found is None:
+                return  # the data folder was deleted: nobody could ever ask for a stop
+            if seen is None or _differ(found, seen):
                 seen = found
                 wanted = read_whole(self.settings.files.wanted, Wanted) or wanted
                 await self._reconcile(wanted)
@@ -169,7 +171,8 @@ class Supervisor:
             supervisor=self._identity if alive else None,
             processes=tuple(keeper.state for keeper in self._keepers.values()),
         )
-        write_whole(self.settings.files.state, state)
+        if self.settings.data_dir.is_dir():
+            write_whole(self.settings.files.state, state)
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -193,6 +196,8 @@ def main(data_dir: Path) -> int:
         print(already, file=sys.stderr)
         return 1
     with lock:
+        if not files.wanted.exists():
+            return 0  # the stack was taken down while this waited for the lock
         os.umask(0o077)
         os.environ[STACK_MARK] = str(data_dir)
         end_orphans(data_dir)

@@ -58,6 +58,12 @@ def reachable_folder(wanted: Path, account: Account | None) -> Path:
     return _SHARED_HOME / name
 
 
+def open_shared_home() -> None:
+    """The folder of what stands elsewhere is there, and every account may pass through it."""
+    _SHARED_HOME.mkdir(parents=True, exist_ok=True)
+    _SHARED_HOME.chmod(0o755)  # whatever this process' umask
+
+
 def reachable_copy(folders: Sequence[Path], account: Account | None) -> Path:
     """A folder holding `folders` as they lie together, that the account can get to.
 
@@ -69,7 +75,7 @@ def reachable_copy(folders: Sequence[Path], account: Account | None) -> Path:
     made_from = " ".join(f"{each.name}={each.stat().st_mtime_ns}" for each in folders)
     copy = _SHARED_HOME / hashlib.sha256(f"{together} {made_from}".encode()).hexdigest()[:16]
     if not copy.exists():
-        _SHARED_HOME.mkdir(mode=0o755, parents=True, exist_ok=True)
+        open_shared_home()
         scratch = Path(tempfile.mkdtemp(dir=_SHARED_HOME))
         for each in folders:
             shutil.copytree(each, scratch / each.name, symlinks=True)

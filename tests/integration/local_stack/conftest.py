@@ -41,7 +41,10 @@ class SmallStack:
         workers = workers or (sleeping_worker("first"), sleeping_worker("second"))
         owner = owner or ProcessIdentity.own()
         with self.supervision.one_caller_at_a_time():
-            self.supervision.start(Wanted(infrastructure=(POSTGRES,), workers=workers, owner=owner))
+            if not self.local.state().running:
+                self.supervision.start(
+                    Wanted(infrastructure=(POSTGRES,), workers=workers, owner=owner)
+                )
             names = (POSTGRES, *(worker.name for worker in workers))
             return self.supervision.wait_until_ready(names, silent)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -17,7 +18,7 @@ import pytest
 
 from deploy.local.identity import ProcessIdentity, marked_processes, wait_until_gone
 from deploy.local.ports import is_free
-from deploy.local.settings import HOST, POSTGRES
+from deploy.local.settings import CHECKOUT, HOST, POSTGRES
 from deploy.local.stack import StackError
 from deploy.local.state import StackState, WorkerCommand, write_whole
 from tests.conditions import eventually
@@ -139,6 +140,25 @@ def test_stack_stops_when_its_owner_is_gone(small_stack: SmallStack) -> None:
     assert wait_until_gone(running, 30) == []
 
 
+def test_supervisor_without_its_data_folder_stops_everything(small_stack: SmallStack) -> None:
+    small_stack.up()
+    running = small_stack.everything_running()
+    shutil.rmtree(small_stack.local.settings.data_dir, ignore_errors=True)
+    assert wait_until_gone(running, 30) == []
+
+
+def test_supervisor_that_comes_too_late_for_its_stack_ends(small_stack: SmallStack) -> None:
+    """It waits for the lock of another one; when it gets it, the stack has been taken down."""
+    small_stack.up()
+    data_dir = small_stack.local.settings.data_dir
+    late = subprocess.Popen(
+        [sys.executable, "-m", "deploy.local.supervisor", str(data_dir)], cwd=CHECKOUT
+    )
+    small_stack.local.down()
+    assert late.wait(30) in {0, 1}
+    assert small_stack.everything_running() == []
+
+
 def test_stale_process_numbers_harm_no_other_program(small_stack: SmallStack) -> None:
     """A state file and a PostgreSQL lock of before a crash, whose numbers others now have."""
     state = small_stack.up()
@@ -162,13 +182,6 @@ def test_stale_process_numbers_harm_no_other_program(small_stack: SmallStack) ->
     finally:
         bystander.kill()
         bystander.wait()
-
-
-def test_second_up_finds_the_stack_running(small_stack: SmallStack) -> None:
-    first = small_stack.up()
-    second = small_stack.up()
-    assert second.supervisor == first.supervisor
-    assert [each.process for each in second.processes] == [each.process for each in first.processes]
 
 
 def test_changed_worker_restarts_and_the_others_run_on(small_stack: SmallStack) -> None:

@@ -24,7 +24,7 @@ CREDENTIALS = {
     ),
     "password assigned": re.compile(
         rf"(?i)\b\w*(?:password|passwd|api_?key|auth_?token)\w*['\"]?\s*[=:]\s*['\"]"
-        rf"(?!{PLACEHOLDER})[^'\"\s]{{8,}}['\"]"
+        rf"(?!{PLACEHOLDER}|[\w.]*\.password['\"])[^'\"\s]{{8,}}['\"]"
     ),
 }
 PLANTED = {
@@ -53,6 +53,7 @@ def test_scan_finds_a_planted_credential(kind: str) -> None:
         "postgresql://{role}:{password}@{host}/{database}",
         "postgresql://revops:${REVOPS_PASSWORD}@postgres/revops",
         '"database.password": "{secret}"',
+        'PASSWORD_SETTING = "database.password"',
         "password = settings.password.get_secret_value()",
     ],
 )
