@@ -17,7 +17,7 @@ BGE_ENV := $(or $(REVOPS_BGE_ENV),$(CACHE)/bge-$(shell git hash-object requireme
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make locks" $(UPGRADE) pyproject.toml
-LIGHT_TESTS := $(wildcard tests/unit tests/contract tests/integration tests/e2e)
+LIGHT_TESTS := $(wildcard tests/unit tests/contract tests/integration tests/e2e tests/chaos)
 COVERAGE := --cov --cov-report=
 
 .PHONY: help
@@ -54,8 +54,8 @@ bench: $(VENV)/.dev  ## Latency, backlog and memory against the floors of this m
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 .PHONY: chaos
-chaos: $(VENV)/.dev  ## Kill every process in mid-day and compare with an undisturbed run
-	$(BIN)/python -m pytest -m chaos tests/chaos
+chaos: $(VENV)/.dev  ## Kill every process again and again, nothing may be lost (ROUNDS=30)
+	REVOPS_CHAOS_ROUNDS=$(or $(ROUNDS),30) $(BIN)/python -m pytest tests/chaos
 
 .PHONY: locks
 locks: $(VENV)/.bootstrap  ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer)

@@ -34,8 +34,10 @@ async def schedule_timers(connection: Connection, timers: Sequence[Timer]) -> No
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[],
                              $6::timestamptz[])
         on conflict (tenant, timer_id) do update
-           set due_at = excluded.due_at, subject = excluded.subject, kind = excluded.kind
-         where ops.timers.due_at is distinct from excluded.due_at
+           set due_at = excluded.due_at, subject = excluded.subject, kind = excluded.kind,
+               pack = excluded.pack
+         where (ops.timers.due_at, ops.timers.subject, ops.timers.kind, ops.timers.pack)
+               is distinct from (excluded.due_at, excluded.subject, excluded.kind, excluded.pack)
         """,
         [one.tenant for _, one in ordered],
         [one.timer_id for _, one in ordered],
@@ -63,9 +65,13 @@ async def schedule_timer(
 async def cancel_timers(connection: Connection, tenant: str, timer_ids: Sequence[str]) -> None:
     """Removes timers that are no longer of interest; unknown ids are no error."""
     await connection.execute(
-        "delete from ops.timers where tenant = $1 and timer_id = any($2::text[])",
+        """
+        delete from ops.timers where tenant = $1 and timer_id in (
+          select timer_id from ops.timers where tenant = $1 and timer_id = any($2::text[])
+          order by timer_id for update)
+        """,
         tenant,
-        sorted(timer_ids),
+        list(timer_ids),
     )
 
 

@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table or json")]
+_ID = "WORKER:PARTITION:OFFSET, as `revops dlq list` shows it."
 WorkerOption = Annotated[str | None, typer.Option("--worker", help="Only this worker's.")]
 
 
@@ -44,7 +45,7 @@ def list_letters(
 
 
 @app.command()
-def show(identity: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def show(identity: Annotated[str, typer.Argument(metavar="ID", help=_ID)]) -> None:
     """Shows one dead letter whole, as JSON."""
     one = _one(identity)
     body = (one.value or b"").decode("utf-8", "replace")
@@ -53,7 +54,7 @@ def show(identity: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 @app.command("replay")
 def replay_letters(
-    identities: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+    identities: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help=_ID)] = None,
     worker: WorkerOption = None,
     everything: Annotated[bool, typer.Option("--all", help="All of the worker's.")] = False,
 ) -> None:

@@ -43,7 +43,7 @@ def check() -> None:
             lineterm="",
             n=1,
         )
-        console.print("\n".join(difference), markup=False, highlight=False)
+        console.print("\n".join(difference), markup=False, highlight=False, soft_wrap=True)
     left_over = _left_over(CHECKOUT)
     if outdated or left_over:
         names = ", ".join(str(path) for path in (*outdated, *left_over))

@@ -59,7 +59,7 @@ def list_command(
         str | None, typer.Option(help="Only with this record on either side.")
     ] = None,
     tenant: TenantOption = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="So many at most.")] = 50,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Lists pairs, the most probable first."""

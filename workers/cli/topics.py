@@ -57,7 +57,7 @@ def list_topics(output: OutputOption = Output.TABLE) -> None:
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(metavar="TOPIC")]) -> None:
+def show(name: Annotated[str, typer.Argument(metavar="TOPIC", help="Its full name.")]) -> None:
     """Shows one topic, declared and real, as JSON."""
     settings, declared = _declared()
     topic = next((one for one in declared if one.name == name), None)
