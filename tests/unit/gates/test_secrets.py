@@ -20,7 +20,7 @@ CREDENTIALS = {
         r"|sk-[0-9A-Za-z_-]{20,}|hf_[0-9A-Za-z]{30,}|glpat-[\w-]{20,})"
     ),
     "password in an address": re.compile(
-        rf"(?i)\b[a-z][a-z0-9+]*://[^\s/:@'\"]+:(?!{PLACEHOLDER})[^\s/:@'\"{{}}]+@"
+        rf"(?i)\b[a-z][a-z0-9+]*://[^\s/:@'\"]+:(?!{PLACEHOLDER})[^\s/:@'\"{{}}]{{8,}}@"
     ),
     "password assigned": re.compile(
         rf"(?i)\b\w*(?:password|passwd|api_?key|auth_?token)\w*['\"]?\s*[=:]\s*['\"]"
