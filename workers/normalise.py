@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from connectors.postgres.dirty import DirtyItem
 from connectors.postgres.outbox import Outbox
 from connectors.postgres.pool import Pool, connection, transaction
+from connectors.postgres.raw_lookups import prefer_indexes
 from connectors.postgres.raw_schema import ensure_raw, ensure_views
 from schemas.cdc import TRUNCATE, Change, parse_change
 from schemas.results import DONE, Outcome, Rejected
@@ -45,7 +46,7 @@ class NormaliseProcessor:
         self._pool = pool
         self._plans = plans
         self._raw = RawStep(outbox, clock, plans)
-        self._derived = DerivedStep(pool, outbox, clock, plans)
+        self._derived = DerivedStep(outbox, clock, plans)
 
     async def process(self, batch: Sequence[Incoming]) -> list[Outcome]:
         """Stores and derives what a batch of change records says; one outcome a record."""
@@ -66,14 +67,18 @@ class NormaliseProcessor:
                 await self._raw.truncate(opened, truncate)
         changes = [one for one in changes if one.operation != TRUNCATE]
         if changes:
-            async with self._raw.settling(), transaction(self._pool) as opened:
-                touched = await self._raw.store(opened, changes)
-            await self._derived.compute(touched)
+            async with connection(self._pool) as opened:
+                await prefer_indexes(opened)
+                async with self._raw.settling(), opened.transaction():
+                    touched = await self._raw.store(opened, changes)
+                await self._derived.compute(opened, touched)
         return outcomes
 
     async def process_dirty(self, items: Sequence[DirtyItem]) -> None:
         """Computes records, and the records that marked rows reach, again."""
-        await self._derived.compute_marked(items)
+        async with connection(self._pool) as opened:
+            await prefer_indexes(opened)
+            await self._derived.compute_marked(opened, items)
 
 
 def _unknown_tenant(tenant: str, known: Iterable[str]) -> Rejected:

@@ -11,8 +11,8 @@ from connectors.postgres.billing_months import note_load_markers
 from connectors.postgres.core_records import RevisedRecord, revise_records
 from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.outbox import Outbox, OutboxMessage
-from connectors.postgres.pool import Connection, Pool, connection, transaction
-from connectors.postgres.raw_rows import answered, locked_roots
+from connectors.postgres.pool import Connection
+from connectors.postgres.raw_lookups import answered, locked_roots
 from streams.normalise.derive import Derived, Touched, Wanted, derived, gathering, reaching
 from streams.normalise.mapping import ROOT
 from streams.normalise.plan import Plan, RecordPlan
@@ -30,30 +30,26 @@ _OWNER_FIELDS = frozenset({"customer", "payer_account_id", "account_id"})
 class DerivedStep:
     """Computes derived records in transactions of their own."""
 
-    def __init__(
-        self, pool: Pool, outbox: Outbox, clock: Clock, plans: Mapping[str, TenantPlans]
-    ) -> None:
-        self._pool = pool
+    def __init__(self, outbox: Outbox, clock: Clock, plans: Mapping[str, TenantPlans]) -> None:
         self._outbox = outbox
         self._clock = clock
         self._plans = plans
 
-    async def compute(self, touched: TouchedByPack) -> None:
+    async def compute(self, opened: Connection, touched: TouchedByPack) -> None:
         """Computes what the changes of a batch reach; a wide fan-out is marked for later."""
         for (tenant, pack), what in touched.items():
             plan = self._plans[tenant].by_pack[pack]
             roots = {(reader.record, value) for reader, value in what if reader.alias == ROOT}
-            wanted = await self._reached(tenant, plan, what)
+            wanted = await _reached(opened, tenant, plan, what)
             dependents = wanted - roots
             if len(dependents) > WIDE + len(what):
                 wanted = roots
-                async with transaction(self._pool) as opened:
-                    marks = [mark_of_record(tenant, pack, one, "fan-out") for one in dependents]
-                    await mark_dirty(opened, WORKER, marks)
-            await self._compute(tenant, pack, plan, wanted)
+                marks = [mark_of_record(tenant, pack, one, "fan-out") for one in dependents]
+                await mark_dirty(opened, WORKER, marks)
+            await self._compute(opened, tenant, pack, plan, wanted)
 
-    async def compute_marked(self, items: Sequence[DirtyItem]) -> None:
-        """Computes what marks stand for. Sets no marks itself: it would wait for its own."""
+    async def compute_marked(self, opened: Connection, items: Sequence[DirtyItem]) -> None:
+        """Computes what marks stand for, however much that is."""
         by_tenant: dict[str, list[DirtyItem]] = defaultdict(list)
         for item in items:
             by_tenant[item.tenant].append(item)
@@ -69,17 +65,14 @@ class DerivedStep:
                     rows[pack].add(touched)
             for pack in sorted({*records, *rows}):
                 plan = self._plans[tenant].by_pack[pack]
-                wanted = records[pack] | await self._reached(tenant, plan, rows[pack])
-                await self._compute(tenant, pack, plan, wanted)
+                wanted = records[pack] | await _reached(opened, tenant, plan, rows[pack])
+                await self._compute(opened, tenant, pack, plan, wanted)
 
-    async def _reached(self, tenant: str, plan: Plan, what: Iterable[Touched]) -> set[Wanted]:
-        async with connection(self._pool) as opened:
-            reached = await answered(opened, plan, tenant, reaching(what), keys_only=True)
-        return {(record, id) for record, ids in reached.items() for id in ids}
-
-    async def _compute(self, tenant: str, pack: str, plan: Plan, wanted: Iterable[Wanted]) -> None:
+    async def _compute(
+        self, opened: Connection, tenant: str, pack: str, plan: Plan, wanted: Iterable[Wanted]
+    ) -> None:
         for part in _parts(sorted(wanted, key=_order)):
-            async with transaction(self._pool) as opened:
+            async with opened.transaction():
                 now = self._clock.wall()
                 records = [one for one in part if one[0].is_record]
                 messages: list[OutboxMessage] = []
@@ -120,6 +113,13 @@ class DerivedStep:
                     opened, tenant, pack, record.load_of, of_record, now
                 )
         return messages
+
+
+async def _reached(
+    opened: Connection, tenant: str, plan: Plan, what: Iterable[Touched]
+) -> set[Wanted]:
+    reached = await answered(opened, plan, tenant, reaching(what), keys_only=True)
+    return {(record, id) for record, ids in reached.items() for id in ids}
 
 
 def _order(wanted: Wanted) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import orjson
 
 from connectors.postgres.outbox import OutboxMessage, message
 from connectors.postgres.pool import Connection
-from connectors.postgres.raw_rows import answered
+from connectors.postgres.raw_lookups import answered
 from schemas import topics
 from schemas.events import DataQualityViolated, RecordNormalised
 from streams.normalise.derive import Derived, Wanted, derived, gathering

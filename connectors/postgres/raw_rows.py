@@ -1,9 +1,9 @@
-"""RAW in PostgreSQL: changes folded into `raw.rows`, and rows looked up for what is derived from them."""
+"""RAW in PostgreSQL: changes folded into `raw.rows`."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,9 +12,7 @@ import orjson
 from connectors.postgres.pool import Connection
 from schemas.cdc import Change, SourcePosition, canonical_key
 from schemas.results import Retryable
-from streams.normalise.derive import Wanted
 from streams.normalise.fold import (
-    HANDED_OVER,
     Folded,
     RawRow,
     RowId,
@@ -22,8 +20,7 @@ from streams.normalise.fold import (
     handed_over,
     related_rows,
 )
-from streams.normalise.plan import MOVES_SUFFIX, Plan, TablePlan, TrackedColumn
-from streams.normalise.rows import Lookup, RowStore, SourceRow, text_of
+from streams.normalise.plan import MOVES_SUFFIX, TrackedColumn
 from streams.normalise.shape import fingerprint
 
 TrackedOf = Callable[[str, str], Sequence[TrackedColumn]]
@@ -215,154 +212,3 @@ def fingerprint_of(columns: tuple[str, ...]) -> str:
             _fingerprints.clear()
         known = _fingerprints[columns] = fingerprint(columns)
     return known
-
-
-async def answered(
-    connection: Connection,
-    plan: Plan,
-    tenant: str,
-    conversation: Generator[set[Lookup], RowStore, _Result],
-    *,
-    keys_only: bool = False,
-) -> _Result:
-    """Drives a conversation of `streams.normalise.derive` to its end, one statement a turn.
-
-    `keys_only` fetches of each row only the columns that joins use: enough to climb to the records.
-    """
-    store = RowStore()
-    try:
-        wanted = next(conversation)
-        while True:
-            missing = store.missing(wanted)
-            if missing:
-                store.add(missing, await _looked_up(connection, plan, tenant, missing, keys_only))
-            wanted = conversation.send(store)
-    except StopIteration as end:
-        return end.value
-
-
-async def _looked_up(
-    connection: Connection, plan: Plan, tenant: str, lookups: Iterable[Lookup], keys_only: bool
-) -> list[tuple[Lookup, SourceRow]]:
-    grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for lookup in lookups:
-        grouped[lookup.table, lookup.column].append(lookup.value)
-    groups = sorted(grouped)
-    parts: list[str] = []
-    arguments: list[Any] = [tenant]
-    for place, (table, column) in enumerate(groups):
-        by_key = plan.primary_key(table) == column
-        values = sorted(grouped[table, column])
-        arguments.append(_key_variants(column, values) if by_key else values)
-        parts.append(_question(plan.tables[table], column, place, by_key, keys_only))
-    records = await connection.fetch("\nunion all\n".join(parts), *arguments)
-    found: list[tuple[Lookup, SourceRow]] = []
-    for record in records:
-        table, column = groups[record["place"]]
-        image = orjson.loads(record["image"])
-        value = record["value"] or text_of(image.get(column))
-        if value is None:
-            continue
-        row = SourceRow(
-            table,
-            record["pk"],
-            image,
-            SourcePosition(record["epoch"], record["position"]),
-            record["committed_at"],
-            record["deleted"],
-        )
-        found.append((Lookup(table, column, value), row))
-    return found
-
-
-_LOCK_ROOTS = """
-select 1 from unnest($2::text[], $3::text[]) as k (source_table, pk) cross join lateral (
-  select 1 from raw.rows r
-   where r.tenant = $1 and r.source_table = k.source_table and r.pk = k.pk for no key update) locked
-"""
-
-
-async def locked_roots(
-    connection: Connection, plan: Plan, tenant: str, wanted: Iterable[Wanted]
-) -> None:
-    """Locks the root rows of billing rows and load markers, which have no record of their own.
-
-    Their ids are primary keys: a ledger's rows are found by nothing else.
-    """
-    roots = sorted(
-        (record.table, key)
-        for record, id in wanted
-        for key in _key_variants(plan.primary_key(record.table) or "id", [id])
-    )
-    await connection.execute(
-        _LOCK_ROOTS, tenant, [table for table, _ in roots], [key for _, key in roots]
-    )
-
-
-def _key_variants(column: str, values: Iterable[str]) -> list[str]:
-    """Primary keys as they may be written: a number may have come as one or as text."""
-    keys: list[str] = []
-    for value in values:
-        keys.append(canonical_key({column: value}))
-        if value.isascii() and value.removeprefix("-").isdigit() and str(int(value)) == value:
-            keys.append(canonical_key({column: int(value)}))
-    return keys
-
-
-def _question(table: TablePlan, column: str, place: int, by_key: bool, keys_only: bool) -> str:
-    """One table's part of a look-up statement. Names come from the checked mapping.
-
-    The inner select is kept apart by OFFSET 0: with many values and no statistics the planner would
-    otherwise read whole tables.
-    """
-    image = "image::text"
-    if keys_only:
-        pairs = ", ".join(
-            f"{literal(name)}, image -> {literal(name)}" for name in sorted(table.keys)
-        )
-        image = f"jsonb_build_object({pairs})::text"
-    columns = f"pk, epoch, position, committed_at, deleted, {image} as image"
-    where = f"tenant = $1 and source_table = {literal(table.name)} and op <> {literal(HANDED_OVER)}"
-    if by_key:
-        return (
-            f"select {place} as place, null::text as value, {columns} from raw.rows"
-            f" where {where} and pk = any(${place + 2}::text[])"
-        )
-    return (
-        f"select {place} as place, asked.value, found.*"
-        f" from unnest(${place + 2}::text[]) as asked (value) cross join lateral"
-        f" (select {columns} from raw.rows where {where}"
-        f" and image ->> {literal(column)} = asked.value offset 0) as found"
-    )
-
-
-def literal(text: str) -> str:
-    """An SQL text literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-async def read_rows(
-    connection: Connection, tenant: str, keys: Mapping[str, Sequence[str]]
-) -> list[SourceRow]:
-    """Raw rows by table and primary key, for people who ask where a value came from."""
-    records = await connection.fetch(
-        """
-        select r.source_table, r.pk, r.epoch, r.position, r.committed_at, r.deleted, r.image::text as image
-          from unnest($2::text[], $3::text[]) as k (source_table, pk)
-          join raw.rows r on r.tenant = $1 and r.source_table = k.source_table and r.pk = k.pk
-        """,
-        tenant,
-        [table for table, of_table in keys.items() for _ in of_table],
-        [key for of_table in keys.values() for key in of_table],
-    )
-    return [
-        SourceRow(
-            record["source_table"],
-            record["pk"],
-            orjson.loads(record["image"]),
-            SourcePosition(record["epoch"], record["position"]),
-            record["committed_at"],
-            record["deleted"],
-        )
-        for record in records
-    ]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 from connectors.postgres.pool import Connection
-from connectors.postgres.raw_rows import literal
+from connectors.postgres.raw_lookups import literal
 from streams.normalise.plan import Plan
 
 _INLINE_BYTES = 8160

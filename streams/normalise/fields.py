@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from streams.normalise.conditions import Test, as_number, compiled_condition, is_empty
-from streams.normalise.mapping import DELETED, SELF, FieldMapping, MappingError, StepMapping
+from streams.normalise.mapping import SELF, FieldMapping, MappingError, StepMapping
 from streams.normalise.rows import SourceRow
 from streams.normalise.transforms import BadValue, Flagged, Transform, decimal, transform_named
 
@@ -28,9 +28,10 @@ class Reference(NamedTuple):
 
 @dataclass(slots=True)
 class Draft:
-    """A record in the making."""
+    """A record in the making; `traced` says whether origins of values are wanted."""
 
     rows: Rows
+    traced: bool = True
     values: dict[str, Any] = field(default_factory=dict[str, Any])
     origins: dict[str, tuple[Origin, ...]] = field(default_factory=dict[str, tuple[Origin, ...]])
     flags: set[str] = field(default_factory=set[str])
@@ -42,20 +43,27 @@ class Draft:
         rows = self.rows[ref.alias]
         return rows[0].value(ref.column) if rows else None
 
-    def origin(self, ref: Reference) -> tuple[Origin, ...]:
-        """Where the value of a path comes from."""
-        if ref.alias == SELF:
-            return self.origins.get(ref.column, ())
-        rows = self.rows[ref.alias]
-        return ((rows[0], ref.column),) if rows else ()
+    def trace(self, name: str, *refs: Reference) -> None:
+        """Notes the paths that a field's value came from."""
+        if not self.traced:
+            return
+        found: list[Origin] = list(self.origins.get(name, ()))
+        for ref in refs:
+            if ref.alias == SELF:
+                found.extend(self.origins.get(ref.column, ()))
+            elif rows := self.rows[ref.alias]:
+                found.append((rows[0], ref.column))
+        if found:
+            self.origins[name] = tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
 
 
-Compute = Callable[[Draft], tuple[Any, tuple[Origin, ...]]]
+Compute = Callable[[Draft], Any]
+"""A field's value; its origins and findings go to the draft."""
 
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """One field: `compute` gives its value and origins; `reads` the columns it depends on."""
+    """One field: `compute` gives its value; `reads` the columns it depends on."""
 
     name: str
     quiet: bool
@@ -99,12 +107,12 @@ def compiled_field(name: str, spec: FieldMapping, scope: Scope, where: str) -> F
     if spec.choose is not None:
         cases = [(case.value, _tests(case.when, checked)) for case in spec.choose]
         reads = tuple(dict.fromkeys(ref for _, tests in cases for ref, _ in tests))
-        compute = _choice(cases, reads)
+        compute = _choice(name, cases, reads)
     elif spec.constant is not None:
         reads, compute = (), _constant(spec.constant)
     elif spec.difference is not None:
         reads = (checked(spec.difference[0]), checked(spec.difference[1]))
-        compute = _difference(*reads)
+        compute = _difference(name, *reads)
     elif spec.sum is not None:
         reads = (checked(spec.sum),)
         compute = _total(name, reads[0])
@@ -145,34 +153,40 @@ def _transform(step: StepMapping, scope: Scope, where: str) -> Transform:
 
 
 def _choice(
-    cases: Sequence[tuple[Any, tuple[tuple[Reference, Test], ...]]], reads: Sequence[Reference]
+    name: str,
+    cases: Sequence[tuple[Any, tuple[tuple[Reference, Test], ...]]],
+    reads: Sequence[Reference],
 ) -> Compute:
-    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
-        origins = tuple(origin for ref in reads for origin in draft.origin(ref))
+    def compute(draft: Draft) -> Any:
+        draft.trace(name, *reads)
         for value, tests in cases:
             if all(test(draft.first(ref)) for ref, test in tests):
-                return value, origins
-        return None, origins
+                return value
+        return None
 
     return compute
 
 
 def _constant(value: Any) -> Compute:
-    return lambda _: (value, ())
+    def compute(draft: Draft) -> Any:
+        return value
+
+    return compute
 
 
-def _difference(minuend: Reference, subtrahend: Reference) -> Compute:
-    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+def _difference(name: str, minuend: Reference, subtrahend: Reference) -> Compute:
+    def compute(draft: Draft) -> Any:
         left, right = as_number(draft.first(minuend)), as_number(draft.first(subtrahend))
         if left is None or right is None:
-            return None, ()
-        return decimal(left - right), (*draft.origin(minuend), *draft.origin(subtrahend))
+            return None
+        draft.trace(name, minuend, subtrahend)
+        return decimal(left - right)
 
     return compute
 
 
 def _total(name: str, ref: Reference) -> Compute:
-    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+    def compute(draft: Draft) -> Any:
         total, origins = Decimal(0), list[Origin]()
         for row in draft.rows[ref.alias]:
             value = row.value(ref.column)
@@ -182,43 +196,46 @@ def _total(name: str, ref: Reference) -> Compute:
                 origins.append((row, ref.column))
             elif not is_empty(value):
                 draft.flags.add(f"invalid:{name}")
-        return (decimal(total), tuple(origins)) if origins else (None, ())
+        if not origins:
+            return None
+        if draft.traced:
+            draft.origins[name] = tuple(origins)
+        return decimal(total)
 
     return compute
 
 
 def _signed(compute: Compute, signs: Sequence[tuple[Reference, Test]]) -> Compute:
-    def negated(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
-        value, origins = compute(draft)
+    def negated(draft: Draft) -> Any:
+        value = compute(draft)
         number = as_number(value)
         if number is None or not all(test(draft.first(ref)) for ref, test in signs):
-            return value, origins
-        return decimal(-number), origins
+            return value
+        return decimal(-number)
 
     return negated
 
 
 def _guarded(compute: Compute, guards: Sequence[tuple[Reference, Test]]) -> Compute:
-    def guarded(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+    def guarded(draft: Draft) -> Any:
         if all(test(draft.first(ref)) for ref, test in guards):
             return compute(draft)
-        return None, ()
+        return None
 
     return guarded
 
 
 def _first_of(name: str, steps: Sequence[Step]) -> Compute:
-    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+    def compute(draft: Draft) -> Any:
         for ref, transform in steps:
             value = draft.first(ref)
-            if is_empty(value):
-                if value is None:
-                    _note_missing(draft, ref)
+            if value is None or is_empty(value):
                 continue
             result = transformed(transform, value, name, draft.flags)
             if result is not None:
-                return result, draft.origin(ref)
-        return None, ()
+                draft.trace(name, ref)
+                return result
+        return None
 
     return compute
 
@@ -226,29 +243,32 @@ def _first_of(name: str, steps: Sequence[Step]) -> Compute:
 def _joined_text(name: str, steps: Sequence[Step]) -> Compute:
     singles = [_first_of(name, [step]) for step in steps]
 
-    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
-        found = [one(draft) for one in singles]
-        texts = [str(value) for value, _ in found if value is not None]
-        origins = tuple(
-            origin for value, of_text in found if value is not None for origin in of_text
-        )
-        return "\n".join(dict.fromkeys(texts)) or None, origins
+    def compute(draft: Draft) -> Any:
+        texts = [str(text) for one in singles if (text := one(draft)) is not None]
+        return "\n".join(dict.fromkeys(texts)) or None
 
     return compute
 
 
 def _collection(name: str, steps: Sequence[Step]) -> Compute:
-    def compute(draft: Draft) -> tuple[Any, tuple[Origin, ...]]:
+    def compute(draft: Draft) -> Any:
         values: set[Any] = set()
         origins: list[Origin] = []
         for ref, transform in steps:
             for value, origin in _all_values(draft, ref):
+                if is_empty(value):
+                    continue
                 result = transformed(transform, value, name, draft.flags)
                 if result is None:
                     continue
                 origins.extend(origin)
-                values.update(cast("list[Any]", result) if isinstance(result, list) else [result])
-        return sorted(values), tuple(origins)
+                if isinstance(result, list):
+                    values.update(cast("list[Any]", result))
+                else:
+                    values.add(result)
+        if draft.traced and origins:
+            draft.origins[name] = tuple(dict.fromkeys(origins))
+        return sorted(values)
 
     return compute
 
@@ -257,15 +277,10 @@ def _all_values(draft: Draft, ref: Reference) -> Iterator[tuple[Any, tuple[Origi
     if ref.alias == SELF:
         found = draft.values.get(ref.column)
         for value in cast("list[Any]", found) if isinstance(found, list) else [found]:
-            if not is_empty(value):
-                yield value, draft.origins.get(ref.column, ())
+            yield value, draft.origins.get(ref.column, ())
         return
     for row in draft.rows[ref.alias]:
-        value = row.value(ref.column)
-        if not is_empty(value):
-            yield value, ((row, ref.column),)
-        elif value is None:
-            _note_missing(draft, ref)
+        yield row.value(ref.column), ((row, ref.column),)
 
 
 def transformed(transform: Transform, value: Any, name: str, flags: set[str]) -> Any:
@@ -275,16 +290,7 @@ def transformed(transform: Transform, value: Any, name: str, flags: set[str]) ->
     except BadValue:
         flags.add(f"invalid:{name}")
         return None
-    if isinstance(result, Flagged):
+    if result.__class__ is Flagged:
         flags.add(f"{result.flag}:{name}")
         return result.value
     return result
-
-
-def _note_missing(draft: Draft, ref: Reference) -> None:
-    """A column that the source does not have is a finding, not a failure (RAW-47)."""
-    if ref.alias == SELF or ref.column == DELETED:
-        return
-    rows = draft.rows[ref.alias]
-    if rows and ref.column not in rows[0].image:
-        draft.flags.add(f"missing_column:{rows[0].table.split('.', 1)[1]}.{ref.column}")

@@ -134,8 +134,8 @@ def _applied(row: RawRow | None, change: Change) -> RawRow:
     image: Mapping[str, Any] = change.after
     moved_from = change.old_key
     pending: frozenset[str] = frozenset()
-    unavailable = {name for name, value in image.items() if value == UNAVAILABLE}
-    if unavailable:
+    if UNAVAILABLE in image.values():
+        unavailable = {name for name, value in image.items() if value == UNAVAILABLE}
         heir = row is not None and (change.old_key is None or row.operation == HANDED_OVER)
         known: Mapping[str, Any] = row.image if row is not None and heir else {}
         unknown = unavailable - known.keys()

@@ -170,10 +170,13 @@ class MoveMapping(_Strict):
 
 
 class SourceMapping(_Strict):
-    """One mapping file. `keys` names the primary keys that are not the single column `id`."""
+    """One mapping file. `keys` names the primary keys that are not the single column `id`,
+    `text_keys` the tables whose single key column holds text (others hold whole numbers).
+    """
 
     source: Identifier
     keys: dict[Identifier, list[Identifier]] = {}
+    text_keys: list[Identifier] = []
     moves: list[MoveMapping] = []
     records: list[RecordMapping] = []
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.cdc import SourcePosition
 from streams.normalise.mapping import DELETED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SourceRow:
     """The latest image of one source row, and where in its source it stands.
 
@@ -30,51 +30,70 @@ class SourceRow:
         return self.deleted if column == DELETED else self.image.get(column)
 
 
-class Lookup(NamedTuple):
-    """A question to the store of raw rows: the rows of `table` whose `column` has this value.
+Place = tuple[str, str]
+"""A table and one of its columns."""
 
-    `value` is what `text_of` gives. Deleted rows are among the answers.
-    """
+Lookups = dict[Place, set[str]]
+"""Questions to the store of raw rows: the rows of a table whose column has one of these values.
 
-    table: str
-    column: str
-    value: str
+Values are what `text_of` gives. Deleted rows are among the answers.
+"""
+
+Answers = Mapping[str, tuple[SourceRow, ...]]
+"""The rows found, by value, ordered by key."""
 
 
 def text_of(value: object) -> str | None:
     """A column's value as text, as PostgreSQL's `->>` gives it; None for what cannot be a key."""
+    if value.__class__ is int:
+        return str(value)
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
     return None
 
 
 class RowStore:
-    """Rows fetched for one computation, by the look-up that asked for them."""
+    """Rows fetched for one computation, by the place and value that asked for them."""
 
     def __init__(self) -> None:
-        self._found: dict[Lookup, tuple[SourceRow, ...]] = {}
+        self._all: dict[Place, dict[str, tuple[SourceRow, ...]]] = {}
+        self._live: dict[Place, dict[str, tuple[SourceRow, ...]]] = {}
 
-    def add(self, asked: Iterable[Lookup], rows: Iterable[tuple[Lookup, SourceRow]]) -> None:
-        """Keeps what was fetched; a look-up that found nothing is remembered as such."""
-        answers: dict[Lookup, list[SourceRow]] = {lookup: [] for lookup in asked}
-        for lookup, row in rows:
-            answers[lookup].append(row)
-        for lookup, found in answers.items():
-            if len(found) > 1:
-                found.sort(key=_by_key)
-            self._found[lookup] = tuple(found)
+    def missing(self, wanted: Lookups) -> Lookups:
+        """Those of the questions that have not been answered yet."""
+        missing: Lookups = {}
+        for place, values in wanted.items():
+            unknown = values - self._all.get(place, {}).keys()
+            if unknown:
+                missing[place] = unknown
+        return missing
 
-    def missing(self, lookups: Iterable[Lookup]) -> set[Lookup]:
-        """Those of the look-ups that have not been answered yet."""
-        return {lookup for lookup in lookups if lookup not in self._found}
+    def add(self, asked: Lookups, found: Iterable[tuple[Place, str, SourceRow]]) -> None:
+        """Keeps what was fetched; a question without an answer is remembered as such."""
+        answers: dict[Place, dict[str, list[SourceRow]]] = {
+            place: {value: [] for value in values} for place, values in asked.items()
+        }
+        for place, value, row in found:
+            answers[place][value].append(row)
+        for place, by_value in answers.items():
+            everything = self._all.setdefault(place, {})
+            live = self._live.setdefault(place, {})
+            for value, rows in by_value.items():
+                if len(rows) > 1:
+                    rows.sort(key=_by_key)
+                everything[value] = live[value] = tuple(rows)
+                if any(row.deleted for row in rows):
+                    live[value] = tuple(row for row in rows if not row.deleted)
 
-    def rows(self, lookup: Lookup) -> tuple[SourceRow, ...]:
-        """The rows found, ordered by key; empty where there are none or nobody asked."""
-        return self._found.get(lookup, ())
+    def rows(self, place: Place) -> Answers:
+        """What is known of a place, deleted rows included."""
+        return self._all.get(place, {})
+
+    def live_rows(self, place: Place) -> Answers:
+        """What is known of a place, without deleted rows."""
+        return self._live.get(place, {})
 
 
 def _by_key(row: SourceRow) -> tuple[int, str]:
