@@ -40,9 +40,7 @@ class PlatformDatabase:
         """What a processor of this worker is given; its relay has no broker."""
         settings = Settings(
             database=DatabaseSettings.model_validate({"dsn": self.dsn}),
-            kafka=KafkaSettings.model_validate(
-                {"bootstrap_servers": self.stack.bootstrap_servers}
-            ),
+            kafka=KafkaSettings.model_validate({"bootstrap_servers": self.stack.bootstrap_servers}),
         )
         outbox, metrics, clock = Outbox(worker), WorkerMetrics(worker), Clock(as_of)
         sender = Sender(_no_broker)
@@ -74,11 +72,11 @@ class PlatformDatabase:
     async def clear_records(self) -> None:
         """Forgets records, matches and events, as if nothing had arrived yet."""
         await self.pool.execute(
-            "truncate core.records, core.matches, core.match_keys, core.match_verdicts, ops.outbox"
+            "truncate core.records, core.matches, core.match_keys, core.match_verdicts, core.match_inputs, ops.outbox"
         )
 
 
-async def _no_broker():  # noqa: ANN202
+async def _no_broker():
     raise AssertionError("this context sends nothing")
 
 

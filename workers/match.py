@@ -67,10 +67,8 @@ class MatchProcessor:
         self._statistics: dict[Place, tuple[int, CorpusStatistics]] = {}
 
     async def process(self, batch: Sequence[Incoming]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
         work: dict[Place, _Work] = defaultdict(lambda: _Work(defaultdict(set), []))
-        for record in batch:
-            outcomes.append(await self._take(record, work))
+        outcomes = [await self._take(record, work) for record in batch]
         for place in sorted(work, key=lambda one: (one.tenant, one.pack)):
             await self._match(place, work[place].changed, work[place].commands)
         return outcomes
@@ -121,6 +119,8 @@ class MatchProcessor:
         self, place: Place, changed: dict[str, set[str]], commands: Sequence[MatchCommanded]
     ) -> None:
         rules = self._rules_of(place)
+        left, right = rules.sides
+        spoken_of = {left: {one.left for one in commands}, right: {one.right for one in commands}}
         encoder = await self._encoder()
         async with transaction(self._context.pool) as connection:
             await write_keys(connection, place, rules, changed)
@@ -140,6 +140,7 @@ class MatchProcessor:
                 self._context.clock.now().date(),
                 provisional=not complete or not all(complete.values()),
                 changed=changed,
+                spoken_of=spoken_of,
             ).run()
             events = [
                 self._event(place, after) for before, after in changes if _is_news(before, after)

@@ -11,13 +11,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
+from hashlib import sha256
 from typing import Any
+
+import orjson
 
 from connectors.postgres import matches as store
 from connectors.postgres.matches import Place, StoredPair, Subject
 from connectors.postgres.pool import Connection
 from connectors.vectors.neighbours import Neighbourhood, neighbourhood
 from connectors.vectors.port import RecordKey, VectorIndex
+from streams.embed.texts import record_texts
 from streams.match.assignment import Assignment, AssignmentPolicy, MatchState, Verdict, assign
 from streams.match.candidates import CANDIDATE_LIMIT, lookup_keys
 from streams.match.keys import match_keys
@@ -29,10 +34,11 @@ from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
 from streams.match.statistics import KEY_LIMIT, CorpusStatistics
 
-_PLAUSIBLE_LOG_ODDS = -2.944  # a probability of 0.05: less is not worth keeping
+_PLAUSIBLE_LOG_ODDS = -2.944
+"""A probability of 0.05."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MatchingRules:
     """What a pack and a tenant say about matching; the same for every record of a round."""
 
@@ -43,6 +49,11 @@ class MatchingRules:
     literal: LiteralPolicy = field(default_factory=LiteralPolicy)
     assignment: AssignmentPolicy = field(default_factory=AssignmentPolicy)
     partner_domains: Collection[str] = frozenset()
+
+    @cached_property
+    def matcher_version(self) -> str:
+        """Version and hash of the weights, as every pair states them."""
+        return f"{self.model.version}+{self.model.weights_hash}"
 
     def other(self, side: str) -> str:
         """The side that a record of `side` is matched with."""
@@ -63,11 +74,15 @@ class Round:
     as_of: date
     provisional: bool
     changed: dict[str, set[str]]
+    spoken_of: dict[str, set[str]] = field(default_factory=dict)
     _subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
 
     async def run(self) -> list[tuple[StoredPair | None, StoredPair]]:
         """Matches; returns each pair that changed as (before or None, after), already written."""
         await store.lock_matching(self.connection, self.place)
+        await self._leave_out_unchanged()
+        if not any(self.changed.values()):
+            return []
         scored, touched = await self._score_changed()
         component = await store.component_of(
             self.connection, self.place, touched[self.rules.sides[0]], touched[self.rules.sides[1]]
@@ -86,6 +101,38 @@ class Round:
             merged=self._merged(),
         )
         return await self._write(assignment, pool, component)
+
+    async def _leave_out_unchanged(self) -> None:
+        """A new version that says nothing new to the matcher is not matched again.
+
+        Records that a person spoke of are.
+        """
+        for side, ids in self.changed.items():
+            await self._load({side: ids})
+            fingerprints = {one: self._fingerprint(side, one) for one in sorted(ids)}
+            known = await store.input_fingerprints(self.connection, self.place, side, ids)
+            new = {one: mark for one, mark in fingerprints.items() if known.get(one) != mark}
+            await store.keep_fingerprints(self.connection, self.place, side, new)
+            self.changed[side] = set(new) | (ids & self.spoken_of.get(side, set()))
+
+    def _fingerprint(self, side: str, record_id: str) -> str:
+        """A hash over all that a record brings to its matches, and what they are measured with."""
+        subject = self._subjects.get((side, record_id))
+        record = self._record(side, record_id)
+        texts = record_texts(subject.fields) if subject and record else None
+        told = {
+            "record": record.to_json() if record else None,
+            "merged": subject.fields.get("merged_into") if subject and not record else None,
+            "identity": texts.identity.text if texts and texts.identity else None,
+            "context": texts.context.text if texts and texts.context else None,
+            "with": [
+                self.statistics.version,
+                self.rules.matcher_version,
+                self.encoder,
+                self.provisional,
+            ],
+        }
+        return sha256(orjson.dumps(told)).hexdigest()[:32]
 
     async def _score_changed(self) -> tuple[list[ScoredPair], dict[str, set[str]]]:
         """The pairs of the changed records scored anew, and every record they touch, by side."""
@@ -234,7 +281,6 @@ class Round:
     ) -> StoredPair:
         left, right = state.left[1], state.right[1]
         scored = pair.to_json() if pair else None
-        model = self.rules.model
         return StoredPair(
             left=left,
             right=right,
@@ -254,7 +300,7 @@ class Round:
             state=state.to_json(),
             reason=state.reason,
             model_version=self.encoder or "",
-            matcher_version=f"{model.version}+{model.weights_hash}",
+            matcher_version=self.rules.matcher_version,
             decided_by=state.decided_by,
             decided_at=datetime.fromisoformat(state.decided_at) if state.decided_at else None,
             source_committed_at=self._committed_at(left, right),
@@ -299,7 +345,13 @@ def _semantic_evidence(
 
 
 def _worth_keeping(pair: ScoredPair) -> bool:
-    return pair.log_odds >= _PLAUSIBLE_LOG_ODDS or pair.literal.band != "none"
+    """Whether a pair is a candidate: plausible, or claimed by the literal rule (MATCH-10, AM-1).
+
+    A literal claim for review alone, as unproven vectors make many, needs the company's evidence.
+    """
+    if pair.log_odds >= _PLAUSIBLE_LOG_ODDS or pair.literal.band == "high":
+        return True
+    return pair.literal.band == "review" and pair.company_probability >= 0.5
 
 
 def _evidence(state: MatchState, scored: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -142,6 +142,37 @@ async def subject_ids(connection: Connection, place: Place, kind: str, side: str
     return [row["id"] for row in rows]
 
 
+async def input_fingerprints(
+    connection: Connection, place: Place, side: str, ids: Iterable[str]
+) -> dict[str, str]:
+    """Fingerprints of what records were last matched with."""
+    rows = await connection.fetch(
+        """select id, fingerprint from core.match_inputs
+            where tenant = $1 and pack = $2 and side = $3 and id = any($4::text[])""",
+        place.tenant,
+        place.pack,
+        side,
+        sorted(set(ids)),
+    )
+    return {row["id"]: row["fingerprint"] for row in rows}
+
+
+async def keep_fingerprints(
+    connection: Connection, place: Place, side: str, fingerprints: Mapping[str, str]
+) -> None:
+    """Notes what records are matched with in this transaction."""
+    await connection.execute(
+        """insert into core.match_inputs (tenant, pack, side, id, fingerprint)
+           select $1, $2, $3, * from unnest($4::text[], $5::text[])
+           on conflict (tenant, pack, side, id) do update set fingerprint = excluded.fingerprint""",
+        place.tenant,
+        place.pack,
+        side,
+        list(fingerprints),
+        list(fingerprints.values()),
+    )
+
+
 async def replace_keys(
     connection: Connection, place: Place, side: str, keys: Mapping[str, Iterable[Key]]
 ) -> None:

@@ -10,6 +10,16 @@ create table core.match_keys (
 );
 create index match_keys_of_record on core.match_keys (tenant, pack, side, id);
 
+-- What each record was last matched with: a version that changes nothing of it is not matched again.
+create table core.match_inputs (
+  tenant text not null,
+  pack text not null,
+  side text not null,
+  id text not null,
+  fingerprint text not null,
+  primary key (tenant, pack, side, id)
+);
+
 -- `evidence` is what the event carries, `scored` the pair as the matcher scored it. A `live` pair is
 -- still a candidate of both records, whatever its status; the others are history.
 create table core.matches (
