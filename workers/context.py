@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import stamina
@@ -21,6 +21,7 @@ from schemas.topics import DEAD_LETTER_BYTES
 from workers.runtime.clock import Clock
 from workers.runtime.metrics import WorkerMetrics
 from workers.runtime.relay import Relay
+from workers.runtime.tracing import Tracing, open_tracing
 from workers.settings import KafkaSettings, Settings
 
 
@@ -37,6 +38,7 @@ class WorkerContext:
     clock: Clock
     metrics: WorkerMetrics
     log: structlog.stdlib.BoundLogger
+    tracing: Tracing = field(default_factory=Tracing)
 
 
 def kafka_client_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -119,6 +121,7 @@ async def worker_context(
             relay=Relay(pool, sender, outbox, metrics, clock),
             clock=clock,
             metrics=metrics,
+            tracing=stack.enter_context(open_tracing(worker, settings.tracing)),
             log=structlog.get_logger(worker=worker),
         )
 

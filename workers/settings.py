@@ -145,6 +145,14 @@ class LogSettings(BaseModel):
     format: Literal["json", "console"] = Field("json", description="json or console")
 
 
+class TracingSettings(BaseModel):
+    """Where spans go; without an endpoint none are made, and trace ids travel all the same."""
+
+    otlp_endpoint: str = Field(
+        "", description="http://host:port of an OpenTelemetry collector (needs the extra `tracing`)"
+    )
+
+
 class Settings(BaseSettings):
     """All settings of a process, from the environment."""
 
@@ -162,6 +170,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = Field(default_factory=AuditSettings)  # type: ignore[arg-type]
     worker: WorkerSettings = Field(default_factory=WorkerSettings)  # type: ignore[arg-type]
     log: LogSettings = Field(default_factory=LogSettings)  # type: ignore[arg-type]
+    tracing: TracingSettings = Field(default_factory=TracingSettings)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls) -> Settings:

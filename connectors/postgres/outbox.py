@@ -7,7 +7,7 @@ to acknowledgement to delete, so two relays of one key cannot overtake each othe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -65,6 +65,14 @@ order by id limit $2 for update
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """Headers that rows get, and the ids of those that were put and not yet relayed."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ids: list[int] = field(default_factory=list)
+
+
 class Outbox:
     """One worker's outbox; remembers which rows its transactions wrote, to relay them at once.
 
@@ -74,17 +82,20 @@ class Outbox:
 
     def __init__(self, worker: str) -> None:
         self.worker = worker
-        self._written: ContextVar[list[int]] = ContextVar(f"written by {worker}")
-        self._written_by_others: list[int] = []
+        self._own: ContextVar[_Writing] = ContextVar(f"written by {worker}")
+        self._others = _Writing()
 
     @contextmanager
-    def apart(self) -> Iterator[None]:
-        """Within it, this task and those that it starts remember their own rows alone."""
-        before = self._written.set([])
+    def apart(self, headers: Mapping[str, str] | None = None) -> Iterator[None]:
+        """Within it, this task and those that it starts remember their own rows alone.
+
+        Their messages carry `headers` where they do not state such a header themselves.
+        """
+        before = self._own.set(_Writing(headers or {}))
         try:
             yield
         finally:
-            self._written.reset(before)
+            self._own.reset(before)
 
     async def put(self, connection: Connection, messages: Sequence[OutboxMessage]) -> None:
         """Adds messages within the caller's transaction, under the lock of the rows they speak of.
@@ -101,7 +112,7 @@ class Outbox:
             [one.topic for one in kept],
             [one.key for one in kept],
             [one.value for one in kept],
-            [orjson.dumps(one.headers).decode() for one in kept],
+            [orjson.dumps({**self._writing.headers, **one.headers}).decode() for one in kept],
             [one.state for one in kept],
         )
         self.written.extend(row["id"] for row in rows)
@@ -112,7 +123,11 @@ class Outbox:
 
         Ids of rolled-back rows do no harm.
         """
-        return self._written.get(self._written_by_others)
+        return self._writing.ids
+
+    @property
+    def _writing(self) -> _Writing:
+        return self._own.get(self._others)
 
 
 def _identity(at: int, one: OutboxMessage) -> tuple[str, bytes] | int:

@@ -41,7 +41,9 @@ class AgentDriver:
     def __init__(self, processor: Processor, context: WorkerContext) -> None:
         self._processor = processor
         self._context = context
-        self._delivery = Delivery(processor, context.relay, context.clock, context.metrics)
+        self._delivery = Delivery(
+            processor, context.relay, context.clock, context.metrics, context.tracing
+        )
         self._log = structlog.get_logger(worker=processor.worker)
         self._turn = asyncio.Lock()
         self._stopping = False

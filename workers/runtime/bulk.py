@@ -36,7 +36,9 @@ class BulkDriver:
 
     def __init__(self, processor: Processor, context: WorkerContext) -> None:
         self._processor = processor
-        self._delivery = Delivery(processor, context.relay, context.clock, context.metrics)
+        self._delivery = Delivery(
+            processor, context.relay, context.clock, context.metrics, context.tracing
+        )
         self._worker_settings = context.settings.worker
         self._log = structlog.get_logger(worker=processor.worker)
         self._client_options = kafka_client_options(context.settings.kafka)

@@ -29,6 +29,7 @@ from workers.runtime.dead_letters import (
 from workers.runtime.metrics import WorkerMetrics
 from workers.runtime.processor import Incoming, Processor
 from workers.runtime.relay import Relay
+from workers.runtime.tracing import Tracing
 
 _DATA_ERRORS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 _TRACE_CHARACTERS = 6000
@@ -45,19 +46,24 @@ class Delivery:
         relay: Relay,
         clock: Clock,
         metrics: WorkerMetrics,
+        tracing: Tracing | None = None,
         limit: DeadLetterLimit | None = None,
     ) -> None:
         self._processor = processor
         self._relay = relay
         self._clock = clock
         self._metrics = metrics
+        self._tracing = tracing or Tracing()
         self._limit = limit or DeadLetterLimit()
         self._log = structlog.get_logger(worker=processor.worker)
 
     async def handle(self, batch: Sequence[Incoming]) -> None:
         """Sees a batch through. Raises TooManyDeadLetters; nothing else is expected to escape."""
         started = time.monotonic()
-        with self._relay.apart():
+        with (
+            self._tracing.batch(self._processor.worker, batch) as cause,
+            self._relay.apart(cause.headers()),
+        ):
             outcomes = await self._waiting(lambda: self._outcomes(batch))
             self._limit.note(outcomes)
             await self._set_aside(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -42,9 +42,12 @@ class Relay:
         self._log = structlog.get_logger(worker=outbox.worker)
 
     @contextmanager
-    def apart(self) -> Iterator[None]:
-        """Within it, `flush` sends what this task and those that it starts wrote, no others' rows."""
-        with self._outbox.apart():
+    def apart(self, headers: Mapping[str, str] | None = None) -> Iterator[None]:
+        """Within it, `flush` sends what this task and those that it starts wrote, no others' rows.
+
+        They carry `headers` where they do not state such a header themselves.
+        """
+        with self._outbox.apart(headers):
             yield
 
     async def send(self, records: Sequence[Outgoing]) -> None:

@@ -17,9 +17,9 @@ REQUIREMENTS = CHECKOUT / "requirements"
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
 PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>[^ ;\\]+)")
 ASKED = {
-    "core": (),
+    "core": ("tracing",),
     "local": ("local",),
-    "dev": ("local", "dev", "bench"),
+    "dev": ("local", "dev", "bench", "tracing"),
     "bge": ("bge", "local", "dev"),
 }
 
