@@ -72,7 +72,8 @@ class PlatformDatabase:
     async def clear_records(self) -> None:
         """Forgets records, matches and events, as if nothing had arrived yet."""
         await self.pool.execute(
-            "truncate core.records, core.matches, core.match_keys, core.match_verdicts, core.match_inputs, ops.outbox"
+            "truncate core.records, core.matches, core.match_keys, core.match_verdicts,"
+            " core.match_inputs, ops.outbox"
         )
 
 

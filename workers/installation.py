@@ -89,8 +89,11 @@ async def activate_first_rules(context: WorkerContext, tenants: Mapping[str, Ten
 async def _apply_sources(
     context: WorkerContext, tenants: Mapping[str, Tenant], progress: Progress
 ) -> list[str]:
-    """Captures every source whose address is set; says what stands in the way of the others."""
-    targets = sources_of(tenants)
+    """Captures every source whose address is set; says what stands in the way of the others.
+
+    Few tables first: the snapshot of a large source holds up the slots of others in its cluster.
+    """
+    targets = sorted(sources_of(tenants), key=lambda one: len(one.source.tables))
     left: list[str] = []
     async with opened_connect(context) as client:
         for at, target in enumerate(targets):

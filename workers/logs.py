@@ -39,3 +39,12 @@ def configure_logs(settings: LogSettings, **bound: str) -> None:
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     structlog.contextvars.bind_contextvars(**bound)
+
+
+def only_results() -> None:
+    """A command shows what it was asked for: retries and reconnects on the way are not told.
+
+    A worker says what it logs afterwards, by `configure_logs`.
+    """
+    logging.basicConfig(level=logging.CRITICAL, handlers=[logging.NullHandler()], force=True)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

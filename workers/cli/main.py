@@ -63,6 +63,9 @@ app = typer.Typer(
 @app.callback()
 def _root() -> None:
     """Partner operations in near real time: match, decide, explain, audit."""
+    from workers.logs import only_results
+
+    only_results()
 
 
 @app.command()
