@@ -298,7 +298,7 @@ def main() -> int:
         one.add_argument("--key", required=True)
     try:
         print("ok:", run(parser.parse_args()))
-    except (Broken, KeyError, ValueError, TypeError) as problem:
+    except (Broken, OSError, KeyError, ValueError, TypeError) as problem:
         print("NOT OK:", problem or "malformed", file=sys.stderr)
         return 1
     return 0

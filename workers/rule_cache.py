@@ -163,8 +163,26 @@ def tenant_rules(
             overlays = read_chain(name, read)
             break
     if choices:
-        overlays.append(Document(f"tenants/{tenant}.yaml", {"overrides": dict(choices)}))
+        overlays.append(_chosen(directory, tenant, pack, choices))
     return effective_rules(pack_document(pack), overlays)
+
+
+def _chosen(directory: Path, tenant: str, pack: str, choices: Mapping[str, Any]) -> Document:
+    """The rule parameters of a tenant file, with their lines and with decimals as they are written."""
+    name = f"tenants/{tenant}.yaml"
+    path = ("packs", pack, "rules")
+    if (directory / name).is_file():
+        written = parse_document(name, folder_reader(directory)(name))
+        found: Any = written.data
+        for part in path:
+            found = found.get(part, {}) if isinstance(found, dict) else {}
+        origins = {
+            ("overrides", *place[3:]): origin
+            for place, origin in written.origins.items()
+            if place[:3] == path
+        }
+        return Document(name, {"overrides": found}, origins)
+    return Document(name, {"overrides": dict(choices)})
 
 
 def file_rules(path: Path, pack: str | None, directory: Path) -> EffectiveRules:

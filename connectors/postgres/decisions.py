@@ -84,7 +84,7 @@ insert into ops.decisions (decision_id, tenant, pack, left_id, right_id, version
   state, provisional, confidence, confidence_method, summary, rules, facts, accounts, if_passed, rule_set,
   rule_set_version, config_hash, model_version, matcher_version, as_of, fingerprint, trigger,
   correlation_id, supersedes, source_committed_at, decided_at, processing_ms)
-values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14::jsonb,$15::jsonb,$16::jsonb,$17::jsonb,$18,
+values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14::jsonb,$15::json,$16::jsonb,$17::jsonb,$18,
   $19,$20,$21,$22,$23,$24,$25::jsonb,$26,$27,$28,$29,$30)
 """
 
@@ -353,3 +353,50 @@ def _stored(row: Any) -> StoredDecision:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
+
+
+async def past_decisions(
+    connection: Connection,
+    tenant: str,
+    pack: str,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    newest: bool,
+    after: str,
+    limit: int,
+) -> list[tuple[str, str, str, date, str, str]]:
+    """A page of decisions in the order of their ids, behind `after`: id, left, right, day, outcome and
+    facts as JSON text. Without facts (superseded ones) they are left out.
+    """
+    rows = await connection.fetch(
+        f"""select decision_id::text as id, left_id, right_id, as_of, outcome, facts::text as facts
+              from {"ops.latest_decisions" if newest else "ops.decisions"}
+             where tenant = $1 and pack = $2 and decision_id > $3::uuid and rule_set <> ''
+               and ($4::timestamptz is null or decided_at >= $4)
+               and ($5::timestamptz is null or decided_at < $5)
+             order by decision_id limit $6""",
+        tenant,
+        pack,
+        after,
+        since,
+        until,
+        limit,
+    )
+    return [tuple(row) for row in rows]  # type: ignore[misc]
+
+
+async def open_pairs(
+    connection: Connection, tenant: str, pack: str, outcome: str | None
+) -> list[tuple[str, str]]:
+    """Pairs with a standing decision that nobody acted on, all or of one outcome."""
+    rows = await connection.fetch(
+        """select left_id, right_id from ops.decision_heads
+            where tenant = $1 and pack = $2 and state not in ('', 'superseded') and settled is null
+              and ($3::text is null or outcome = $3)
+            order by left_id, right_id""",
+        tenant,
+        pack,
+        outcome,
+    )
+    return [(row["left_id"], row["right_id"]) for row in rows]

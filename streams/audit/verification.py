@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from streams.audit.chain import AuditHeader, chain_hash, chain_start, leaf_hash
 from streams.audit.checkpoints import Checkpoint
@@ -15,7 +15,7 @@ _MOST_FINDINGS = 20
 
 
 class StoredRecord(NamedTuple):
-    """A row of the log: the body with its hashes, and the copies of what stands in the body."""
+    """A row of the log: copies of what stands in the body, the body, and its hashes."""
 
     seq: int
     event_id: str
@@ -61,32 +61,32 @@ class LogVerifier:
         for one in checkpoints:
             self._due.setdefault(one.size, []).append(one)
 
-    def take(self, records: Iterable[StoredRecord]) -> None:
-        """Checks the next records, which must come in the order of `seq`."""
+    def take(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Checks the next rows, which must come in the order of `seq`: `StoredRecord`s, or rows of a
+        database with the same columns.
+        """
         result, append = self.result, self._frontier.append
-        tenant, chain, seq = result.tenant, result.chain, result.size
-        for record in records:
-            seq += 1
-            if record.seq != seq:
-                missing = f"{seq} to {record.seq - 1}" if record.seq > seq else str(record.seq)
-                self._found(record.seq, f"the log jumps here: {missing} out of place or missing")
-                seq = record.seq
-            leaf = leaf_hash(record.body)
-            chain = chain_hash(chain, leaf)
-            if leaf != record.leaf_hash:
-                self._found(seq, "the body was altered: it does not give its leaf hash")
-            if chain != record.chain_hash:
-                self._found(seq, "the chain breaks here: this record or one before it was altered")
-                chain = record.chain_hash
-            header = AuditHeader(
-                tenant, record.seq, record.event_id, record.at, record.actor, record.action, record.subject
-            )  # fmt: skip
-            if not record.body.startswith(header.to_bytes()):
-                self._found(seq, "a column beside the body differs from it")
-            append(leaf)
-            if seq in self._due:
-                self._compare(self._due.pop(seq), chain)
-        result.chain, result.size = chain, seq
+        tenant, chain, last = result.tenant, result.chain, result.size
+        for seq, event_id, at, actor, action, subject, body, leaf, chained in rows:
+            last += 1
+            if seq != last:
+                missing = f"{last} to {seq - 1}" if seq > last else str(seq)
+                self._found(seq, f"the log jumps here: {missing} out of place or missing")
+                last = seq
+            own_leaf = leaf_hash(body)
+            chain = chain_hash(chain, own_leaf)
+            if own_leaf != leaf:
+                self._found(last, "the body was altered: it does not give its leaf hash")
+            if chain != chained:
+                self._found(last, "the chain breaks here: it or a record before it was altered")
+                chain = chained
+            header = AuditHeader(tenant, seq, event_id, at, actor, action, subject)
+            if not body.startswith(header.to_bytes()):
+                self._found(last, "a column beside the body differs from it")
+            append(own_leaf)
+            if last in self._due:
+                self._compare(self._due.pop(last), chain)
+        result.chain, result.size = chain, last
 
     def finish(self, expected: Mapping[str, object] | None = None) -> Verification:
         """The result, once all records are taken; `expected` is what the log's head says of itself:

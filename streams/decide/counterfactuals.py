@@ -37,37 +37,36 @@ class Change:
     by: Decimal | int | None = None
     in_days: int | None = None
 
-    def words(self, as_of: date, *, needed: bool = True) -> str:
-        """The change in one clause: what must happen, or (`needed` false) what happens."""
+    def words(self, as_of: date) -> str:
+        """The change in one clause, to follow an `if`."""
         leaf, value, limit = self.one.leaf, self.one.value, self.one.limit
         name = leaf.fact.replace("_", " ")
         if isinstance(value, Unknown):
-            return f"{name} must be known ({value.detail})"
+            return f"{name} is known ({value.detail})"
         if isinstance(limit, Unknown):
-            return f"{leaf.limit_name.replace('_', ' ')} must be known ({limit.detail})"
+            return f"{leaf.limit_name.replace('_', ' ')} is known ({limit.detail})"
         if self.by is not None:
-            verb = "fall" if self.by < 0 else "rise"
-            verb = f"must {verb}" if needed else f"{verb}s"
+            verb = "falls" if self.by < 0 else "rises"
             distance = show_value(abs(self.by), leaf.unit)
             text = f"{name} {verb} by {distance} to {show_value(self.needed, leaf.unit)}"
         else:
-            must = leaf.meaning.must if self.want else leaf.meaning.must_not
-            text = f"{name} must {must}"
+            text = f"{name} {leaf.meaning.words if self.want else leaf.meaning.otherwise}"
             if limit is not None:
                 text += f" {show_value(limit, leaf.unit)}"
         if self.in_days is not None:
             text += f" (by itself in {self.in_days} days, on {as_of + timedelta(self.in_days)})"
         return text
 
-    def to_json(self, as_of: date, *, needed: bool = True) -> dict[str, Any]:
+    def to_json(self, as_of: date) -> dict[str, Any]:
         """The change as data, with its wording."""
         leaf, value = self.one.leaf, self.one.value
-        data: dict[str, Any] = {"fact": leaf.fact, "words": self.words(as_of, needed=needed)}
+        data: dict[str, Any] = {"fact": leaf.fact, "words": self.words(as_of)}
         if isinstance(value, Unknown):
             return data | {"missing": str(value.missing)}
         if self.by is not None:
             data |= {"by": write_value(abs(self.by)), "to": write_value(self.needed)}
-            data["unit"] = leaf.unit
+            if leaf.unit:
+                data["unit"] = leaf.unit
         if self.in_days is not None:
             data |= {"in_days": self.in_days, "on": (as_of + timedelta(self.in_days)).isoformat()}
         return data

@@ -11,11 +11,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.pair_inputs import PairInputs, PairKey
-from streams.decide.catalogue import record_fact_inputs
+from streams.decide.catalogue import FactDeclaration, record_fact_inputs
 from streams.decide.evaluation import Evaluation
-from streams.decide.facts import FactSet
+from streams.decide.facts import FactSet, Source
 from streams.decide.rule_files import canonical_json
 from streams.decide.values import Missing, Unknown, Value, write_value
+
+BY_ACCOUNT = "by account"
+"""Where a decision's facts hold those of each account; no fact can have this name."""
 
 _NAMESPACE = uuid.UUID("6d0f2a52-9d2f-5b0e-8a57-3a4c3b1f9f10")
 
@@ -76,7 +79,7 @@ def draft(evaluation: Evaluation, inputs: PairInputs, rule_version: str, zone: Z
         provisional=provisional,
         summary=f"{summary} Provisional." if provisional else summary,
         rules=tuple(one.to_json(facts.as_of) for one in evaluation.results),
-        facts=facts_json(evaluation),
+        facts=facts_json(evaluation, read),
         accounts=accounts,
         if_passed=tuple(evaluation.if_passed()),
         rule_set=rule_set.name,
@@ -91,32 +94,40 @@ def draft(evaluation: Evaluation, inputs: PairInputs, rule_version: str, zone: Z
     )
 
 
-def facts_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Every fact by value with type, unit and source, so that the decision can be recomputed (AUD-3)."""
+def facts_json(evaluation: Evaluation, read: frozenset[str]) -> dict[str, Any]:
+    """The facts by value with type, unit and source, so that the decision can be recomputed (AUD-3).
+
+    All that the rules read, known or not, and what else is known: other rules may want it (CFG-10).
+    Facts that an account has for itself stand under `BY_ACCOUNT`.
+    """
     facts, builder = evaluation.facts, evaluation.rule_set.builder
+    by_account = builder.per_account if facts.accounts else frozenset[str]()
     written = {
-        name: _fact_json(
-            builder.catalogue.facts[name], value, facts.sources.get(name), facts.notes.get(name)
-        )
+        name: _fact_json(builder.catalogue.facts[name], value, facts.sources, facts.notes, name)
         for name, value in facts.values.items()
+        if name not in by_account and (name in read or not isinstance(value, Unknown))
     }
     for account in facts.accounts:
-        own = {
+        written.setdefault(BY_ACCOUNT, {})[account.account] = {
             name: _fact_json(
                 builder.catalogue.facts[name],
                 account.values[name],
-                account.sources.get(name),
-                account.notes.get(name),
+                account.sources,
+                account.notes,
+                name,
             )
-            for name in sorted(builder.per_account)
+            for name in sorted(by_account)
             if name in account.values
         }
-        written.setdefault("accounts", {})[account.account] = own
     return written
 
 
 def _fact_json(
-    declared: Any, value: Value, source: Mapping[str, Any] | None, note: str | None
+    declared: FactDeclaration,
+    value: Value,
+    sources: Mapping[str, Source],
+    notes: Mapping[str, str],
+    name: str,
 ) -> dict[str, Any]:
     data: dict[str, Any] = {"type": str(declared.type)}
     if declared.unit:
@@ -125,10 +136,10 @@ def _fact_json(
         data |= {"unknown": str(value.missing), "detail": value.detail}
     else:
         data["value"] = write_value(value)
-    if source:
-        data["source"] = dict(source)
-    if note:
-        data["note"] = note
+    if name in sources:
+        data["source"] = sources[name]
+    if name in notes:
+        data["note"] = notes[name]
     return data
 
 

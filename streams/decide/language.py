@@ -232,6 +232,7 @@ class RuleDocument(Model):
     checks: tuple[ParameterCheck, ...] = ()
     rules: dict[str, Rule]
     rule_sets: dict[str, RuleSet] = Field(min_length=1)
+    money_fact: str | None = Field(None, description="The fact that says what is at stake")
     catalogue: Catalogue
     outcome_table: OutcomeDocument
 

@@ -18,13 +18,12 @@ class OperatorMeaning:
     """What an operator does.
 
     `types` are the fact types that it takes; `takes` is what stands on its right: nothing, one value
-    of the fact's type, one item of a list fact, or a list. `must` and `must_not` say what a fact
-    would have to be for the comparison to hold, or not to hold.
+    of the fact's type, one item of a list fact, or a list. `words` say in a sentence that the
+    comparison holds, `otherwise` that it does not.
     """
 
     words: str
-    must: str
-    must_not: str
+    otherwise: str
     compare: Compare
     types: frozenset[ValueType]
     takes: str = "value"
@@ -42,49 +41,41 @@ def _starts_with_one_of(value: str, beginnings: tuple[str, ...]) -> bool:
 
 
 def _ordering(words: str, otherwise: str, compare: Compare) -> OperatorMeaning:
-    return OperatorMeaning(f"is {words}", f"be {words}", f"be {otherwise}", compare, ORDERED)
+    return OperatorMeaning(f"is {words}", f"is {otherwise}", compare, ORDERED)
 
 
 def _bare(
-    words: str,
-    must: str,
-    must_not: str,
-    compare: Callable[[Any], bool],
-    types: frozenset[ValueType],
+    words: str, otherwise: str, compare: Callable[[Any], bool], types: frozenset[ValueType]
 ) -> OperatorMeaning:
     def compare_alone(value: Any, _limit: Any) -> bool:
         return compare(value)
 
-    return OperatorMeaning(words, must, must_not, compare_alone, types, "nothing")
+    return OperatorMeaning(words, otherwise, compare_alone, types, "nothing")
 
 
-def _in_list(words: str, must: str, must_not: str, compare: Compare) -> OperatorMeaning:
-    return OperatorMeaning(words, must, must_not, compare, _WORDS, "list")
+def _in_list(words: str, otherwise: str, compare: Compare) -> OperatorMeaning:
+    return OperatorMeaning(words, otherwise, compare, _WORDS, "list")
 
 
 MEANINGS: Mapping[Operator, OperatorMeaning] = {
-    Operator.IS: OperatorMeaning("is", "be", "be other than", operator.eq, _SCALARS),
-    Operator.IS_NOT: OperatorMeaning("is not", "be other than", "be", operator.ne, _SCALARS),
-    Operator.ONE_OF: _in_list(
-        "is one of", "be one of", "be none of", lambda value, limit: value in limit
-    ),
-    Operator.NONE_OF: _in_list(
-        "is none of", "be none of", "be one of", lambda value, limit: value not in limit
-    ),
+    Operator.IS: OperatorMeaning("is", "is not", operator.eq, _SCALARS),
+    Operator.IS_NOT: OperatorMeaning("is not", "is", operator.ne, _SCALARS),
+    Operator.ONE_OF: _in_list("is one of", "is none of", lambda value, limit: value in limit),
+    Operator.NONE_OF: _in_list("is none of", "is one of", lambda value, limit: value not in limit),
     Operator.LESS_THAN: _ordering("under", "at least", operator.lt),
     Operator.AT_MOST: _ordering("at most", "over", operator.le),
     Operator.MORE_THAN: _ordering("over", "at most", operator.gt),
     Operator.AT_LEAST: _ordering("at least", "under", operator.ge),
-    Operator.IS_TRUE: _bare("holds", "be yes", "be no", bool, _FLAGS),
-    Operator.IS_FALSE: _bare("does not hold", "be no", "be yes", operator.not_, _FLAGS),
-    Operator.IS_EMPTY: _bare("is empty", "be none", "be some", operator.not_, _LISTS),
-    Operator.IS_NOT_EMPTY: _bare("is not empty", "be some", "be none", bool, _LISTS),
+    Operator.IS_TRUE: _bare("is yes", "is no", bool, _FLAGS),
+    Operator.IS_FALSE: _bare("is no", "is yes", operator.not_, _FLAGS),
+    Operator.IS_EMPTY: _bare("is none", "is some", operator.not_, _LISTS),
+    Operator.IS_NOT_EMPTY: _bare("is some", "is none", bool, _LISTS),
     Operator.CONTAINS: OperatorMeaning(
-        "contains", "contain", "not contain", operator.contains, _LISTS, "item"
+        "contains", "does not contain", operator.contains, _LISTS, "item"
     ),
     Operator.STARTS_WITH_ONE_OF: _in_list(
-        "starts with one of", "start with one of", "start with none of", _starts_with_one_of
+        "starts with one of", "starts with none of", _starts_with_one_of
     ),
-    Operator.IS_KNOWN: _bare("is known", "be known", "be unknown", lambda _: True, _ALL),
-    Operator.IS_UNKNOWN: _bare("is not known", "be unknown", "be known", lambda _: False, _ALL),
+    Operator.IS_KNOWN: _bare("is known", "is unknown", lambda _: True, _ALL),
+    Operator.IS_UNKNOWN: _bare("is unknown", "is known", lambda _: False, _ALL),
 }

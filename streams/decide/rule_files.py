@@ -29,7 +29,7 @@ from streams.decide.language import RuleDocument
 from streams.decide.parameters import parameter_value
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_DEEP = ("parameters", "rules", "rule_sets", "checks", "catalogue", "outcome_table")
+_DEEP = ("parameters", "rules", "rule_sets", "checks", "money_fact", "catalogue", "outcome_table")
 _TOP = ("extends", "pack", "overrides")
 
 

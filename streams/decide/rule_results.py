@@ -76,19 +76,24 @@ class RuleResult:
         return min(days) if days else None
 
     def to_json(self, as_of: date) -> dict[str, Any]:
-        """The explained result as it is stored and sent (CFG-11)."""
-        return {
+        """The explained result as it is stored and sent (CFG-11); what is empty is left out."""
+        data: dict[str, Any] = {
             "id": self.rule_id,
             "title": self.declared.title,
             "result": str(self.ruling.result),
-            "code": self.ruling.code,
             "critical": self.declared.critical,
-            "account": self.account,
             "message": self.message,
             "compared": [_compared_json(one) for one in self.compared()],
-            "would_pass_if": _ways_json(self.ways, as_of),
-            "would_not_pass_if": [change.to_json(as_of, needed=False) for change in self.room],
         }
+        if self.ruling.code:
+            data["code"] = self.ruling.code
+        if self.account is not None:
+            data["account"] = self.account
+        if self.ways:
+            data["would_pass_if"] = _ways_json(self.ways, as_of)
+        if self.room:
+            data["would_not_pass_if"] = [change.to_json(as_of) for change in self.room]
+        return data
 
 
 def _ways_json(ways: Sequence[Sequence[Change]], as_of: date) -> list[list[dict[str, Any]]]:
@@ -102,11 +107,13 @@ def _compared_json(one: Compared) -> dict[str, Any]:
         "operator": str(leaf.operator),
         "holds": one.truth,
         "value": _plain(one.value),
-        "unit": leaf.unit,
     }
     if leaf.meaning.takes != "nothing":
         data["limit"] = _plain(one.limit)
+    if leaf.limit_name:
         data["limit_name"] = leaf.limit_name
+    if leaf.unit:
+        data["unit"] = leaf.unit
     return data
 
 

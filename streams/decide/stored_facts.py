@@ -23,6 +23,7 @@ from streams.decide.catalogue import (
     LedgerTotal,
     RecordField,
 )
+from streams.decide.decisions import BY_ACCOUNT
 from streams.decide.facts import AccountFacts, FactBuilder, FactSet, Source, Values
 from streams.decide.providers import in_currency, meant, month_before
 from streams.decide.values import Missing, Unknown, Value, ValueType, read_value
@@ -34,7 +35,7 @@ def facts_of_decision(builder: FactBuilder, stored: Mapping[str, Any], as_of: da
     """The facts that a stored decision was made by, as `builder`'s parameters see them."""
     values, sources, notes = _layer(builder, stored, as_of)
     accounts: list[AccountFacts] = []
-    for account, own in cast(Mapping[str, Mapping[str, Any]], stored.get("accounts", {})).items():
+    for account, own in cast(Mapping[str, Mapping[str, Any]], stored.get(BY_ACCOUNT, {})).items():
         own_values, own_sources, own_notes = _layer(builder, own, as_of, values)
         accounts.append(AccountFacts(account, own_values, sources | own_sources, notes | own_notes))
     return FactSet(as_of, values, sources, notes, tuple(accounts))
@@ -51,7 +52,9 @@ def _layer(
     notes: dict[str, str] = {}
     facts = builder.catalogue.facts
     for name, one in stored.items():
-        declared = facts.get(name)
+        declared = facts.get(
+            name
+        )  # none for what a later catalogue no longer has, nor for accounts
         if declared is None or isinstance(declared.source, _COMPUTED):
             continue
         source: Source | None = one.get("source")

@@ -73,3 +73,15 @@ select tenant as tenant_id, account_id, payer_account_id, is_payer, customer, cu
 create index if not exists pod_records_accounts on core.records
   using gin ((fields -> 'aws_accounts') jsonb_path_ops)
   where kind = 'opportunity' and pack = 'pod' and fields -> 'aws_accounts' <> '[]';
+
+-- Every judgement by account (DEC-7); a pair without accounts has one row with the account '-'.
+create or replace view ops.pod_evaluations as
+select d.decision_id, d.tenant as tenant_id, d.pack, d.left_id as odoo_id, d.right_id as ace_id,
+       coalesce(a ->> 'account_id', '-') as account_id, d.version, d.outcome,
+       coalesce(a ->> 'outcome', d.outcome) as account_outcome, d.state, d.provisional, d.confidence,
+       d.confidence_method, d.summary, d.rules, a -> 'rules' as account_rules, d.rule_set,
+       d.rule_set_version, d.config_hash, d.model_version, d.as_of, d.decided_at as evaluated_at,
+       d.fingerprint, d.trigger, d.correlation_id, d.processing_ms, d.supersedes
+  from ops.decisions d
+  left join lateral jsonb_array_elements(d.accounts) a on true
+ where d.pack = 'pod';

@@ -14,7 +14,7 @@ create table ops.decisions (
   confidence_method text not null,
   summary text not null,
   rules jsonb not null,
-  facts jsonb not null,
+  facts json not null,
   accounts jsonb not null,
   if_passed jsonb not null,
   rule_set text not null,

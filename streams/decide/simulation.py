@@ -1,0 +1,172 @@
+"""What a draft of the rules would have decided: over stored decisions, without any effect (CFG-10).
+
+Both versions judge the same stored facts, so that every flip is the draft's doing. Pure and free of
+shared state: parts of a history can be simulated side by side and added up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from streams.decide.evaluation import Evaluation
+from streams.decide.facts import FactSet
+from streams.decide.rule_sets import CompiledRules
+from streams.decide.stored_facts import facts_of_decision
+from streams.decide.values import Value
+
+NOTHING = "no rule set in force"
+_MOST_FLIPS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class PastDecision:
+    """What simulation needs of a stored decision."""
+
+    decision_id: str
+    left: str
+    right: str
+    as_of: date
+    facts: Mapping[str, Any]
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A pair whose outcome the draft changes, and the rules that change it.
+
+    `reasons` tells of each such rule what it says under the draft. `money` is the pack's measure of
+    what is at stake, where it is known.
+    """
+
+    decision_id: str
+    left: str
+    right: str
+    before: str
+    after: str
+    rules: tuple[str, ...]
+    reasons: tuple[str, ...]
+    money: Decimal | None
+
+
+@dataclass(slots=True)
+class Simulation:
+    """Counts and flips of one part of a history, or of all of it."""
+
+    judged: int = 0
+    before: Counter[str] = field(default_factory=Counter[str])
+    after: Counter[str] = field(default_factory=Counter[str])
+    by_rule: Counter[str] = field(default_factory=Counter[str])
+    flips: list[Flip] = field(default_factory=list[Flip])
+    not_reproduced: int = 0
+
+    @property
+    def money(self) -> Decimal:
+        """What is at stake in all flips together."""
+        return sum((flip.money for flip in self.flips if flip.money is not None), Decimal(0))
+
+    def add(self, other: Simulation) -> None:
+        """Adds another part."""
+        self.judged += other.judged
+        self.before += other.before
+        self.after += other.after
+        self.by_rule += other.by_rule
+        self.flips.extend(other.flips[: _MOST_FLIPS - len(self.flips)])
+        self.not_reproduced += other.not_reproduced
+
+    def moves(self) -> dict[str, int]:
+        """How many flips from each outcome to each."""
+        return dict(Counter(f"{flip.before} -> {flip.after}" for flip in self.flips))
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as data; decimals are text."""
+        return {
+            "judged": self.judged,
+            "before": dict(self.before),
+            "after": dict(self.after),
+            "moves": self.moves(),
+            "flips_by_rule": dict(self.by_rule),
+            "money": format(self.money, "f"),
+            "not_reproduced": self.not_reproduced,
+            "flips": [
+                {
+                    "decision_id": flip.decision_id,
+                    "left": flip.left,
+                    "right": flip.right,
+                    "before": flip.before,
+                    "after": flip.after,
+                    "rules": list(flip.rules),
+                    "reasons": list(flip.reasons),
+                    "money": None if flip.money is None else format(flip.money, "f"),
+                }
+                for flip in self.flips
+            ],
+        }
+
+
+def simulate(
+    past: Iterable[PastDecision], active: CompiledRules, draft: CompiledRules
+) -> Simulation:
+    """Judges every past decision by both versions on its own day.
+
+    `not_reproduced` counts decisions that the active version would not make again from the same
+    facts: they were made by another version, or by another state of this software.
+    """
+    result = Simulation()
+    money_fact = draft.effective.document.money_fact
+    for one in past:
+        before = judge_stored(active, one)
+        after = judge_stored(draft, one)
+        was = before.outcome if before else NOTHING
+        becomes = after.outcome if after else NOTHING
+        result.judged += 1
+        result.before[was] += 1
+        result.after[becomes] += 1
+        result.not_reproduced += was != one.outcome
+        if was != becomes:
+            flip = _flip(one, before, after, was, becomes, money_fact)
+            result.flips.append(flip)
+            result.by_rule.update(flip.rules)
+    return result
+
+
+def judge_stored(rules: CompiledRules, one: PastDecision) -> Evaluation | None:
+    """A stored decision judged again from its own facts (AUD-3); None where no rule set is in force."""
+    for rule_set in rules.sets:
+        if rule_set.in_force(one.as_of):
+            facts: FactSet = facts_of_decision(rule_set.builder, one.facts, one.as_of)
+            if rule_set.concerns(facts.values):
+                return rule_set.evaluate(facts)
+    return None
+
+
+def _flip(
+    one: PastDecision,
+    before: Evaluation | None,
+    after: Evaluation | None,
+    was: str,
+    becomes: str,
+    money_fact: str | None,
+) -> Flip:
+    old = {result.rule_id: result for result in before.results} if before else {}
+    new = {result.rule_id: result for result in after.results} if after else {}
+    changed = [
+        rule
+        for rule in sorted({*old, *new})
+        if (old[rule].result if rule in old else None)
+        != (new[rule].result if rule in new else None)
+    ]
+    reasons = [
+        f"{rule}: {new[rule].message}" if rule in new else f"{rule}: no longer judged"
+        for rule in changed
+    ]
+    facts = (after or before).facts.values if (after or before) else {}  # type: ignore[union-attr]
+    value: Value | None = facts.get(money_fact) if money_fact else None
+    money = value if isinstance(value, Decimal) else None
+    return Flip(
+        one.decision_id, one.left, one.right, was, becomes, tuple(changed), tuple(reasons), money
+    )
