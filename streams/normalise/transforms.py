@@ -89,10 +89,17 @@ def translated(languages: tuple[str, ...]) -> Transform:
         texts = cast("Mapping[str, object]", by_language)
         for language in (*languages, *sorted(texts)):
             if texts.get(language):
-                return name(texts[language])
+                return without_nul(name(texts[language]))
         return None
 
     return lambda value: of_text(value) if isinstance(value, str) else of_map(value)
+
+
+def without_nul(found: str | None) -> str | None:
+    """The text. Raises BadValue for one with a NUL, which only JSON inside a text can smuggle in."""
+    if found is not None and "\x00" in found:
+        raise BadValue("a NUL character, which PostgreSQL cannot store")
+    return found
 
 
 def html(value: object) -> str | None:
@@ -194,9 +201,9 @@ def utc_time(value: object) -> str:
         raise BadValue(f"{value!r:.80} is not a time")
     try:
         moment = datetime.fromisoformat(value.strip())
-    except ValueError as problem:
+        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as problem:
         raise BadValue(f"{value!r:.80} is not a time") from problem
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return aware.isoformat().replace("+00:00", "Z")
 
 
