@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -49,19 +50,25 @@ class Comparison:
         return tuple(f"{self.name}.{feature}" for feature in self.features)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """The comparisons that decide one kind of match, in the order they are explained."""
 
     name: str
     comparisons: tuple[Comparison, ...]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """All features' full names."""
         return tuple(column for c in self.comparisons for column in c.columns)
 
-    @property
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """Where each comparison's columns begin."""
+        lengths = [len(comparison.expected) for comparison in self.comparisons]
+        return tuple(sum(lengths[:at]) for at in range(len(lengths)))
+
+    @cached_property
     def expected(self) -> Mapping[str, float]:
         """The weight expected of every feature, by full name."""
         return {

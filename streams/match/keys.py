@@ -7,7 +7,6 @@ consonant skeletons and initials; websites meet names through the domain's label
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import combinations
@@ -15,7 +14,9 @@ from typing import NamedTuple
 
 from streams.match.prepared import PreparedRecord
 from streams.match.records import MatchRecord
+from streams.match.words import sound_classes
 from streams.normalise.company_names import CompanyName, is_descriptor
+from streams.normalise.countries import COUNTRY_WORDS
 from streams.normalise.name_words import STOP_WORDS
 
 #: Kinds of keys, the surest first: the order in which a bounded look-up spends its budget.
@@ -28,7 +29,7 @@ KINDS = (
     "phone",
     "compact",
     "title",
-    "skeleton",
+    "sound",
     "initials",
     "pair",
     "start",
@@ -38,8 +39,6 @@ KINDS = (
 )
 _WORDS_PAIRED = 6
 _WORDS_KEYED = 8
-_VOWELS = re.compile("[aeiouyhw]")
-_DOUBLES = re.compile(r"(.)\1+")
 _SCRIPT_PLACES = {"CN": "han", "TW": "han", "HK": "han", "JP": "kana", "KR": "hangul"}
 
 
@@ -48,14 +47,6 @@ class MatchKey(NamedTuple):
 
     kind: str
     value: str
-
-
-def consonant_skeleton(text: str) -> str:
-    """The first letter and the consonants after it, doubles made one: vowels vary most when
-    names are transliterated or misspelt."""
-    if not text:
-        return text
-    return _DOUBLES.sub(r"\1", text[0] + _VOWELS.sub("", text[1:]))
 
 
 def match_keys(record: MatchRecord | PreparedRecord) -> tuple[MatchKey, ...]:
@@ -97,9 +88,7 @@ def _domain_keys(prepared: PreparedRecord) -> Iterator[MatchKey]:
         yield MatchKey("compact", label)
         if len(label) <= 6:
             yield MatchKey("initials", label)
-        skeleton = consonant_skeleton(label)[:7]
-        if len(skeleton) >= 4:
-            yield MatchKey("skeleton", skeleton)
+        yield from _sound_keys((label,))
         if len(label) >= 4:
             yield MatchKey("start", label[:5])
     script = prepared.script or _SCRIPT_PLACES.get(
@@ -124,10 +113,11 @@ def _keys_of_name(name: CompanyName) -> tuple[MatchKey, ...]:
     words = [word for word in name.words if word not in STOP_WORDS] or list(name.words)
     if not words:
         return ()
+    telling = [word for word in words if not is_descriptor(word) and word not in COUNTRY_WORDS]
     return tuple(
         [
             *_whole_name_keys(name, words),
-            *(MatchKey("word", word[:48]) for word in words[:_WORDS_KEYED] if len(word) >= 3),
+            *(MatchKey("word", word[:48]) for word in telling[:_WORDS_KEYED] if len(word) >= 3),
             *_pair_keys(words[:_WORDS_PAIRED]),
         ]
     )
@@ -135,15 +125,17 @@ def _keys_of_name(name: CompanyName) -> tuple[MatchKey, ...]:
 
 def _whole_name_keys(name: CompanyName, words: list[str]) -> Iterable[MatchKey]:
     keys = [MatchKey("compact", name.compact[:64])]
+    folded = name.compact.replace("ae", "a").replace("oe", "o").replace("ue", "u")
+    if folded != name.compact and len(folded) >= 4:
+        keys.append(MatchKey("compact", folded[:64]))
     if name.article:
         keys.append(MatchKey("compact", f"the{name.compact}"[:64]))
     core = list(words)
     while len(core) > 1 and is_descriptor(core[-1]):
         core.pop()
         keys.append(MatchKey("compact", "".join(core)[:64]))
-    skeleton = consonant_skeleton("".join(core))[:7]
-    if len(skeleton) >= 4:
-        keys.append(MatchKey("skeleton", skeleton))
+    telling = [word for word in core if word not in COUNTRY_WORDS]
+    keys.extend(_sound_keys(("".join(core), *(telling if name.foreign else telling[:1]))))
     if len(words[0]) >= 4:
         keys.append(MatchKey("start", words[0][:5]))
     if len(words) >= 2:
@@ -153,6 +145,14 @@ def _whole_name_keys(name: CompanyName, words: list[str]) -> Iterable[MatchKey]:
     if len(words) >= 3:
         keys.append(MatchKey("pair", " ".join(sorted(word[:4] for word in words[:3]))))
     return keys
+
+
+def _sound_keys(words: Iterable[str]) -> Iterator[MatchKey]:
+    """Words by sound, from three consonants on: names in other scripts meet here."""
+    for word in words:
+        sound = sound_classes(word[:32])[:8]
+        if len(sound) >= 3:
+            yield MatchKey("sound", sound)
 
 
 def _pair_keys(words: list[str]) -> Iterable[MatchKey]:

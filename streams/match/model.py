@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ class Bands:
     automatic: float = 0.9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MatcherModel:
     """A matcher's weights with version, bands and training figures."""
 
@@ -109,7 +110,7 @@ class MatcherModel:
         """Whether the profile has weights for this encoder's vectors."""
         return f"{name}+{encoder_family(encoder)}" in self.profiles
 
-    @property
+    @cached_property
     def weights_hash(self) -> str:
         """The first 16 hex digits of the SHA-256 over all weights and bands."""
         content = self._content()

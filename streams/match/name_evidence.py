@@ -20,9 +20,11 @@ from streams.match.pairs import (
     PairTable,
     Ragged,
     alike,
+    listed,
 )
 from streams.match.prepared import numbers_in_name, series_in_name
 from streams.match.word_matches import WordMatches
+from streams.match.words import sound_classes
 from streams.normalise.company_names import CompanyName
 from streams.normalise.name_words import STOP_WORDS
 
@@ -56,6 +58,8 @@ COLUMNS = (
     "bodies_differ",
     "other_name",
 )
+#: What agreement of sound is worth beside agreement of letters, where scripts differ.
+_SOUND_SHARE = 0.9
 _KINDS_OF_BODY = {
     "partnership": "partnership",
     "fund": "fund",
@@ -124,7 +128,7 @@ def _all_columns(names: NameTable) -> dict[str, Floats]:
     least, most = np.minimum(left.shared, right.shared), np.maximum(left.shared, right.shared)
     exact_least = np.minimum(left.exact, right.exact)
     return {
-        "equal": (left_compact == right_compact).astype(np.float64),
+        "equal": np.maximum(left_compact == right_compact, _same_sound(names)),
         "core_equal": _core_equal(words),
         "shared_least": least,
         "shared_most": most,
@@ -142,7 +146,7 @@ def _all_columns(names: NameTable) -> dict[str, Floats]:
         "single_most": np.maximum(left.single, right.single),
         "country_alone": np.maximum(left.country_alone, right.country_alone).clip(0, 1),
         **_spelling(names),
-        "soft_abbreviated": (least - exact_least) * _either_abbreviated(names),
+        "soft_abbreviated": (least - exact_least) * _either(names, "abbreviated"),
         "initials": _initials_agree(names),
         **_numbers_compared(names),
         **_forms_compared(names),
@@ -168,14 +172,34 @@ def _spelling(names: NameTable) -> dict[str, Floats]:
     left, right = names.texts(lambda name: name.compact[:64])
     jaro = alike(left, right, JaroWinkler.similarity)
     letters = alike(left, right, Indel.normalized_similarity)
+    across = np.flatnonzero(_either(names, "foreign"))
+    if len(across):
+        spoken_left = [sound_classes(left[row]) for row in listed(across)]
+        spoken_right = [sound_classes(right[row]) for row in listed(across)]
+        for column, scorer in ((jaro, JaroWinkler), (letters, Indel)):
+            spoken = _SOUND_SHARE * alike(spoken_left, spoken_right, scorer.normalized_similarity)
+            column[across] = np.maximum(column[across], spoken)
     return {
         "jaro_winkler": np.maximum(jaro - 0.6, 0.0) / 0.4,
         "letters": np.maximum(letters - 0.4, 0.0) / 0.6,
     }
 
 
-def _either_abbreviated(names: NameTable) -> Flags:
-    marked = np.array([name.abbreviated for name in names.names], dtype=bool)
+def _same_sound(names: NameTable) -> Floats:
+    """How far names of different scripts that sound alike count as equal."""
+    left, right = names.codes(lambda name: _spoken(name.compact))
+    same = (left == right) & (left != MISSING) & _either(names, "foreign")
+    return same * _SOUND_SHARE
+
+
+def _spoken(compact: str) -> str | None:
+    sound = sound_classes(compact[:64])
+    return sound if len(sound) >= 3 else None
+
+
+def _either(names: NameTable, mark: str) -> Flags:
+    """Where one of the two names is marked so ("abbreviated", "foreign")."""
+    marked = np.array([getattr(name, mark) for name in names.names], dtype=bool)
     return marked[names.left_name] | marked[names.right_name]
 
 

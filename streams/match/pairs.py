@@ -30,6 +30,7 @@ Flags = NDArray[np.bool_]
 Value = TypeVar("Value", bound=Hashable)
 
 MISSING = -1
+_WORTH_THREADS = 5_000
 _NAMES_COMPARED = 4
 
 
@@ -77,7 +78,8 @@ def alike(
     lefts: Sequence[str], rights: Sequence[str], scorer: Callable[..., float], scale: float = 1.0
 ) -> Floats:
     """The similarity of every two texts of equal place, by a rapidfuzz scorer, over `scale`."""
-    found = process.cpdist(list(lefts), list(rights), scorer=scorer, workers=-1)
+    workers = -1 if len(lefts) > _WORTH_THREADS else 1
+    found = process.cpdist(list(lefts), list(rights), scorer=scorer, workers=workers)
     return np.asarray(found, dtype=np.float64) / scale
 
 

@@ -113,6 +113,12 @@ class PreparedRecord:
         )
 
 
+@lru_cache(maxsize=8_192)
+def prepared(record: MatchRecord) -> PreparedRecord:
+    """The record prepared, kept for a while: a changed record meets the same ones again."""
+    return PreparedRecord.from_record(record)
+
+
 def names_in_description(description: str | None) -> tuple[str, ...]:
     """Other names that a description gives: "(ONGC)" behind the name, "formerly known as X"."""
     if not description:

@@ -26,6 +26,7 @@ COLUMNS = (
 EXPECTED: Mapping[str, float] = dict(
     zip(COLUMNS, (2.5, 1.8, 0.5, 1.5, 0.5, -1.0, -0.5), strict=True)
 )
+#: Log-odds of a pair that is no rival any more; weaker pairs may be left out without a difference.
 NO_RIVAL = -6.0
 _SCALE = 6.0
 

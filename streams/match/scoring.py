@@ -16,13 +16,13 @@ import numpy as np
 from streams.match.company_comparisons import COMPANY, SEMANTIC
 from streams.match.comparison import Comparison, Profile
 from streams.match.deal_comparisons import CONTEXT, DEAL, company_unknown
-from streams.match.literal import LiteralPolicy, literal_evidence
+from streams.match.literal import LiteralEvidence, LiteralPolicy, literal_evidence
 from streams.match.model import MatcherModel, ProfileWeights, probability
-from streams.match.pairs import Floats, Integers, PairTable
-from streams.match.prepared import PreparedRecord
+from streams.match.pairs import Floats, Integers, PairTable, listed
+from streams.match.prepared import PreparedRecord, prepared
 from streams.match.records import MatchRecord, SemanticEvidence
 from streams.match.rivals import COLUMNS as RIVAL_COLUMNS
-from streams.match.rivals import rivalry
+from streams.match.rivals import NO_RIVAL, rivalry
 from streams.match.scored_pair import ComparisonResult, Rival, ScoredPair
 from streams.match.statistics import CorpusStatistics
 
@@ -60,6 +60,9 @@ class Scorer:
         self._final_key, self._final = model.profile(profile, encoder)
         self.company = with_vectors(COMPANY, SEMANTIC, self._company_key)
         self.deal = with_vectors(DEAL, CONTEXT, self._final_key) if profile == "deal" else None
+        self._company_vector = self._company.evidence.vector(self.company.columns)
+        columns = deal_columns(self.deal) if self.deal else self.company.columns
+        self._final_vector = self._final.evidence.vector(columns)
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
@@ -83,18 +86,30 @@ class Scorer:
         standing = rivalry(log_odds, left, right, left_kin)
         return probability(self._final.rivals.log_odds(standing.matrix, RIVAL_COLUMNS))
 
+    def kept_rows(self, table: PairTable, scores: Scores) -> list[int]:
+        """The pairs worth keeping: those that can be rivals or that the literal rule lists."""
+        strong = scores.log_odds > NO_RIVAL
+        return [
+            row
+            for row in range(len(table))
+            if strong[row] or self._literal(table, row).band != "none"
+        ]
+
     def scored_pairs(
         self, table: PairTable, rows: Iterable[int], scores: Scores
     ) -> list[ScoredPair]:
         """The pairs of `rows` in full, without rivals yet (see `settle_rivals`)."""
         return [self._scored_pair(table, row, scores) for row in rows]
 
+    def _literal(self, table: PairTable, row: int) -> LiteralEvidence:
+        semantic = table.semantic[row] if table.semantic is not None else None
+        return literal_evidence(*table.records(row), semantic, self.literal)
+
     def _scored_pair(self, table: PairTable, row: int, scores: Scores) -> ScoredPair:
         left, right = table.records(row)
-        semantic = table.semantic[row] if table.semantic is not None else None
         shares, prior = self._shares(scores, row)
-        company = float(scores.company_log_odds[row])
         log_odds = float(scores.log_odds[row])
+        by_itself = float(probability(log_odds))
         return ScoredPair(
             left_side=left.record.side,
             left_id=left.record.id,
@@ -103,15 +118,12 @@ class Scorer:
             profile=self._final_key,
             log_odds=log_odds,
             prior=prior,
-            company_probability=float(probability(company)),
-            deal_probability=float(probability(log_odds)) if self.deal is not None else None,
-            probability=float(probability(log_odds)),
+            company_probability=float(probability(scores.company_log_odds[row])),
+            deal_probability=by_itself if self.deal is not None else None,
+            probability=by_itself,
             rivals_contribution=0.0,
-            comparisons=tuple(
-                _result(comparison, left, right, features, share)
-                for comparison, features, share in shares
-            ),
-            literal=literal_evidence(left, right, semantic, self.literal),
+            comparisons=tuple(_result(left, right, *share) for share in shares),
+            literal=self._literal(table, row),
             left_identity=left.identity,
             right_identity=right.identity,
             left_kin=_kin(left, deals=self.deal is not None),
@@ -127,19 +139,16 @@ class Scorer:
     ) -> tuple[list[tuple[Comparison, dict[str, float], float]], float]:
         """(comparison, features, share of the log-odds) of all, and the log-odds of the prior."""
         company = self._company.evidence
-        shares = _weighted(
-            self.company, company.vector(self.company.columns), scores.company_matrix[row]
-        )
+        shares = _weighted(self.company, self._company_vector, scores.company_matrix[row])
         prior = company.intercept
         if self.deal is None or scores.deal_matrix is None:
             return shares, round(prior, 6)
         final = self._final.evidence
-        columns = deal_columns(self.deal)
         raw = company.intercept + sum(share for _, _, share in shares)
-        scale = final.weights.get(COMPANY_LOG_ODDS, 0.0) * scores.deal_matrix[row, 0]
+        scale = float(self._final_vector[0] * scores.deal_matrix[row, 0])
         factor = scale / raw if abs(raw) > 1e-9 else 0.0
         shares = [(comparison, features, share * factor) for comparison, features, share in shares]
-        shares += _weighted(self.deal, final.vector(columns)[1:], scores.deal_matrix[row, 1:])
+        shares += _weighted(self.deal, self._final_vector[1:], scores.deal_matrix[row, 1:])
         return shares, round(final.intercept + company.intercept * factor, 6)
 
 
@@ -179,8 +188,9 @@ def score_candidates(
     left_side: str | None = None,
     literal: LiteralPolicy | None = None,
 ) -> list[ScoredPair]:
-    """`record` scored against every candidate, ordered by candidate id, among each other as rivals.
+    """`record` scored against its candidates, ordered by candidate id, as each other's rivals.
 
+    Candidates that can neither match nor be a rival nor pass the literal rule are left out.
     `semantic` gives the vectors' evidence by candidate id. `left_side` names the side that stands
     left in the pairs (default: the first by name). Call `settle_rivals` with all pairs of the
     candidates to set them among the rivals that they have elsewhere.
@@ -190,10 +200,7 @@ def score_candidates(
     others = sorted(candidates, key=lambda candidate: candidate.id)
     evidence = [(semantic or {}).get(other.id) for other in others]
     encoder = next((entry.encoder for entry in evidence if entry), None)
-    one, many = (
-        [PreparedRecord.from_record(record)],
-        [PreparedRecord.from_record(o) for o in others],
-    )
+    one, many = [prepared(record)], [prepared(other) for other in others]
     zero, each = np.zeros(len(many), dtype=np.int64), np.arange(len(many))
     first = left_side or min(record.side, others[0].side)
     if record.side == first:
@@ -202,7 +209,8 @@ def score_candidates(
         table = PairTable(many, one, each, zero, statistics, evidence)
     scorer = Scorer(model, profile, encoder, literal)
     scores = scorer.score(table)
-    return settle_rivals(scorer.scored_pairs(table, range(len(table)), scores), model)
+    rows = scorer.kept_rows(table, scores)
+    return settle_rivals(scorer.scored_pairs(table, rows, scores), model)
 
 
 def settle_rivals(pairs: Sequence[ScoredPair], model: MatcherModel) -> list[ScoredPair]:
@@ -270,34 +278,34 @@ def numbered(values: Iterable[Hashable]) -> Integers:
 def _weighted(
     profile: Profile, weights: Floats, evidence: Floats
 ) -> list[tuple[Comparison, dict[str, float], float]]:
-    results: list[tuple[Comparison, dict[str, float], float]] = []
-    at = 0
-    for comparison in profile.comparisons:
-        end = at + len(comparison.features)
-        features = {
-            name: float(value)
-            for name, value in zip(comparison.features, evidence[at:end], strict=True)
-        }
-        results.append((comparison, features, float(evidence[at:end] @ weights[at:end])))
-        at = end
-    return results
+    shares = np.add.reduceat(weights * evidence, profile.starts)
+    found: dict[int, float] = {at: float(evidence[at]) for at in listed(np.flatnonzero(evidence))}
+    return [
+        (
+            comparison,
+            {
+                name: round(found[start + at], 6)
+                for at, name in enumerate(comparison.expected)
+                if start + at in found
+            },
+            float(share),
+        )
+        for comparison, start, share in zip(
+            profile.comparisons, profile.starts, shares, strict=True
+        )
+    ]
 
 
 def _result(
-    comparison: Comparison,
     left: PreparedRecord,
     right: PreparedRecord,
+    comparison: Comparison,
     features: dict[str, float],
     share: float,
 ) -> ComparisonResult:
     left_value, right_value = comparison.show(left, right)
     return ComparisonResult(
-        comparison.name,
-        comparison.title,
-        left_value,
-        right_value,
-        {name: round(value, 6) for name, value in features.items() if value},
-        round(share, 6),
+        comparison.name, comparison.title, left_value, right_value, features, round(share, 6)
     )
 
 

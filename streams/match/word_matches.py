@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streams.match.pairs import (
+    Flags,
     Floats,
     Integers,
     NameTable,
@@ -13,10 +14,12 @@ from streams.match.pairs import (
     matching_positions,
     summed,
 )
-from streams.match.words import word_similarity
+from streams.match.words import likeness_across_scripts, word_similarity
 from streams.normalise.company_names import is_descriptor
 from streams.normalise.countries import COUNTRY_WORDS
 
+# Transliteration has no exact: this much likeness of sound stands for it.
+_EXACT_ACROSS_SCRIPTS = 0.85
 _INITIALS_LIKENESS = {2: 0.6, 3: 0.8}
 
 
@@ -44,8 +47,9 @@ class WordMatches:
             for length, initials in names.initials.items():
                 likeness = _INITIALS_LIKENESS.get(length, 0.8)
                 self._raise(best, initials, own, other, length, likeness)
-        self.left = _Side(names, left_owner, left_word, left_best, names.left_name)
-        self.right = _Side(names, right_owner, right_word, right_best, names.right_name)
+        enough = np.where(self._foreign(), _EXACT_ACROSS_SCRIPTS, 1.0)
+        self.left = _Side(names, left_owner, left_word, left_best, names.left_name, enough)
+        self.right = _Side(names, right_owner, right_word, right_best, names.right_name, enough)
 
     def _best(self, left_word: Integers, right_word: Integers) -> tuple[Floats, Floats, Floats]:
         """Per left word its best likeness on the right, per right word on the left, first words."""
@@ -57,7 +61,9 @@ class WordMatches:
         within = np.arange(len(row)) - base[row]
         left_base, right_base = np.cumsum(lefts) - lefts, np.cumsum(rights) - rights
         i, j = within // rights[row], within % rights[row]
-        likeness = self._likeness(left_word[left_base[row] + i], right_word[right_base[row] + j])
+        likeness = self._likeness(
+            left_word[left_base[row] + i], right_word[right_base[row] + j], self._foreign()[row]
+        )
         left_best = _largest_each(likeness, np.repeat(rights, lefts))
         across = base[row] + (within % lefts[row]) * rights[row] + within // lefts[row]
         right_best = _largest_each(likeness[across], np.repeat(lefts, rights))
@@ -65,20 +71,33 @@ class WordMatches:
         first[sizes > 0] = likeness[base[sizes > 0]]
         return left_best, right_best, first
 
-    def _likeness(self, left: Integers, right: Integers) -> Floats:
+    def _foreign(self) -> Flags:
+        """Per combination of names whether one of them was transliterated."""
+        foreign = np.array([name.foreign for name in self._names.names], dtype=bool)
+        return foreign[self._names.left_name] | foreign[self._names.right_name]
+
+    def _likeness(self, left: Integers, right: Integers, foreign: Flags) -> Floats:
         """Likeness of words given as integers; each distinct couple is computed once."""
         words = self._words
         initial = np.array([ord(word[0]) for word in words], dtype=np.int64)
         likeness = (left == right).astype(np.float64)
-        near = np.flatnonzero((left != right) & (initial[left] == initial[right]))
-        if len(near):
-            codes = left[near] * len(words) + right[near]
+        unequal = left != right
+        for rows, compare in (
+            (
+                np.flatnonzero(unequal & ~foreign & (initial[left] == initial[right])),
+                word_similarity,
+            ),
+            (np.flatnonzero(unequal & foreign), likeness_across_scripts),
+        ):
+            if not len(rows):
+                continue
+            codes = left[rows] * len(words) + right[rows]
             distinct, where = np.unique(codes, return_inverse=True)
             values = [
-                word_similarity(words[code // len(words)], words[code % len(words)])
+                compare(words[code // len(words)], words[code % len(words)])
                 for code in listed(distinct)
             ]
-            likeness[near] = np.array(values, dtype=np.float64)[where]
+            likeness[rows] = np.array(values, dtype=np.float64)[where]
         return likeness
 
     def _raise(
@@ -108,7 +127,13 @@ class _Side:
     """One side's sums per combination of names (see `WordMatches`)."""
 
     def __init__(
-        self, names: NameTable, owner: Integers, word: Integers, best: Floats, name: Integers
+        self,
+        names: NameTable,
+        owner: Integers,
+        word: Integers,
+        best: Floats,
+        name: Integers,
+        enough: Floats,
     ) -> None:
         vocabulary, count = names.vocabulary, len(names)
         weight = vocabulary.weights[word]
@@ -120,7 +145,7 @@ class _Side:
         is_country = np.array([w in COUNTRY_WORDS for w in vocabulary.words], dtype=bool)
         lengths = names.words.lengths[name]
         self.weight = summed(owner, weight * best, count)
-        self.exact_weight = summed(owner, weight * (best >= 1.0), count)
+        self.exact_weight = summed(owner, weight * (best >= enough[owner]), count)
         self.shared = self.weight / total
         self.exact = self.exact_weight / total
         self.alone = summed(owner, rest, count)

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
-from rapidfuzz.distance import OSA, JaroWinkler
-
-from streams.match.keys import consonant_skeleton
+from rapidfuzz.distance import OSA, Indel, JaroWinkler
 
 _SHORTEST_FUZZY = 4
+_VOWELS = re.compile("[aeiouyhw]")
+_DOUBLES = re.compile(r"(.)\1+")
+_SPELLINGS = (("x", "ks"), ("ph", "f"), ("c", "k"), ("q", "k"), ("z", "s"))
+_SOUNDS = str.maketrans("bpvfdtgkjsrl", "ppppttkkssll")
+
+
+@lru_cache(maxsize=262_144)
+def consonant_skeleton(word: str) -> str:
+    """The first letter and the consonants after it, spellings of one sound and doubles made one.
+
+    Vowels vary most when names are transliterated or misspelt.
+    """
+    for spelling, sound in _SPELLINGS:
+        word = word.replace(spelling, sound)
+    return _DOUBLES.sub(r"\1", word[:1] + _VOWELS.sub("", word[1:]))
+
+
+@lru_cache(maxsize=262_144)
+def sound_classes(word: str) -> str:
+    """The consonants as classes of like sounds (b p v f, d t, g k, j s, l r), vowels dropped.
+
+    What different writings of one word keep: "samseong" and "samsung", "rmkw" and "aramco".
+    """
+    for spelling, sound in _SPELLINGS:
+        word = word.replace(spelling, sound)
+    return _DOUBLES.sub(r"\1", _VOWELS.sub("", word).translate(_SOUNDS))
+
+
+@lru_cache(maxsize=131_072)
+def likeness_across_scripts(left: str, right: str) -> float:
+    """How alike two words are where one was transliterated: by sound, from 0 to 0.9."""
+    plain = word_similarity(left, right)
+    if left.isdigit() or right.isdigit():
+        return plain
+    first, second = sound_classes(left), sound_classes(right)
+    shortest = min(len(first), len(second))
+    if shortest >= 3 and first == second:
+        return max(plain, 0.9)
+    if shortest >= 4 and Indel.normalized_similarity(first, second) >= 0.85:
+        return max(plain, 0.75)
+    if shortest == 2 and first == second:
+        alike = JaroWinkler.similarity(left, right)
+        return max(plain, 0.85 if alike >= 0.75 else 0.0)
+    return plain
 
 
 @lru_cache(maxsize=524_288)
@@ -26,6 +69,8 @@ def word_similarity(left: str, right: str) -> float:
         return 0.0
     if long.startswith(short):
         return _beginning(len(short), len(long))
+    if len(short) >= 4 and _umlauts_folded(left) == _umlauts_folded(right):
+        return 0.97
     contracted = _is_contraction(short, long)
     if len(short) < _SHORTEST_FUZZY:
         return (0.8 if len(short) == 3 else 0.5) if contracted else 0.0
@@ -40,6 +85,11 @@ def word_similarity(left: str, right: str) -> float:
         typo = (alike - 0.85) * 4.0 if alike > 0.9 else 0.0
     same_sound = consonant_skeleton(left) == consonant_skeleton(right) and len(short) >= 5
     return max(typo, 0.85 if same_sound else 0.0, 0.8 if contracted else 0.0)
+
+
+def _umlauts_folded(word: str) -> str:
+    """The word with "ae", "oe" and "ue" as the plain vowel, as umlauts are also written."""
+    return word.replace("ae", "a").replace("oe", "o").replace("ue", "u")
 
 
 def _beginning(short: int, long: int) -> float:

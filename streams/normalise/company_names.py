@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from anyascii import anyascii
 
+from streams.normalise.countries import country_code
 from streams.normalise.legal_forms import AFFIX_FORMS, LEGAL_FORMS, LONGEST_FORM
 from streams.normalise.name_words import DESCRIPTORS, JOINED_DESCRIPTORS, JOINED_PLACES, STOP_WORDS
 
@@ -60,6 +61,9 @@ _DOING_BUSINESS_AS = re.compile(
     r"formerly known as|formerly|previously|now known as)(?=[\s:.])[:.]?\s*",
     re.IGNORECASE,
 )
+_LENGTH_MARKS = dict.fromkeys(map(ord, "ッっー"))
+_ARABIC_ARTICLE = "ال"
+_TRADE_NAME = re.compile(r"(?:\s[-–—]\s|\()\s*([^\W\d_][\w.&]{2,})\s*\)?$")
 _JOINED_SCRIPT = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
 
 
@@ -71,7 +75,8 @@ class CompanyName:
     words in their own script; `legal` the classes of the forms cut off ("limited", "public" ...)
     and `forms` their words in short ("co", "ltd"); `compact` is the words without spaces;
     `article` says that a "the" was cut off, `abbreviated` that the name is written in the manner
-    of tickers and feeds: capitals throughout, or dots within words.
+    of tickers and feeds: capitals throughout, or dots within words; `foreign` that a word was
+    transliterated from another script.
     """
 
     words: tuple[str, ...]
@@ -81,6 +86,7 @@ class CompanyName:
     compact: str
     article: bool
     abbreviated: bool
+    foreign: bool
 
 
 def _cleaned(name: str) -> str:
@@ -147,10 +153,20 @@ def _word_character(character: str) -> str:
     return character if unicodedata.category(character)[0] in "LNM" else " "
 
 
+@lru_cache(maxsize=16_384)
+def _is_foreign(character: str) -> bool:
+    if character.isascii() or not character.isalpha():
+        return False
+    return not unicodedata.name(character, "").startswith("LATIN")
+
+
 @lru_cache(maxsize=65_536)
 def _latin(token: str) -> str:
     if token.isascii():
         return token
+    if token.startswith(_ARABIC_ARTICLE) and len(token) > 4:
+        token = token[2:]
+    token = token.translate(_LENGTH_MARKS)
     return _NOT_ALPHANUMERIC.sub("", anyascii(token).casefold())
 
 
@@ -266,6 +282,7 @@ def parse_company_name(name: str) -> CompanyName:
         compact=compact or "".join(words.latin),
         article=article,
         abbreviated=text.isupper() or _DOT_WITHIN_WORDS.search(text) is not None,
+        foreign=not text.isascii() and any(map(_is_foreign, text)),
     )
 
 
@@ -289,18 +306,34 @@ def normalised_company(name: str | None) -> str:
 
 
 def company_name_variants(name: str | None) -> tuple[str, ...]:
-    """The names inside one name field, the main one first: "A d/b/a B" gives A and B.
+    """The names inside one name field, the main one first.
 
-    Splits at "doing business as", "trading as", "also known as", "formerly" and their short forms.
+    "A d/b/a B", "A trading as B" and "A (formerly B)" give A and B; "A - B" and "A (B)" with a
+    single telling word B at the end give the whole and B.
     """
     if not name or not name.strip():
         return ()
     text = _cleaned(name)
     parts = _DOING_BUSINESS_AS.split(text)
     if len(parts) == 1:
+        found = _TRADE_NAME.search(text)
+        word = found.group(1) if found else ""
+        if found and found.start() and _is_telling(word):
+            return (text, word)
         return (text,)
     variants = [part.strip(" ,;:-)(][") for part in parts]
     return tuple(dict.fromkeys(variant for variant in variants if variant)) or (text,)
+
+
+def _is_telling(word: str) -> bool:
+    """Whether a word can be a name by itself: no descriptor, country or legal form."""
+    latin = _latin(word.casefold().replace(".", ""))
+    return (
+        len(latin) >= 4
+        and not is_descriptor(latin)
+        and latin not in LEGAL_FORMS
+        and country_code(latin) is None
+    )
 
 
 def is_descriptor(word: str) -> bool:
