@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from connectors.kafka.consumers import stop_consumer
 from schemas.results import Retryable
 from schemas.topics import DEAD_LETTER_BYTES
 
@@ -29,29 +30,29 @@ _READ_MILLISECONDS = 20
 @asynccontextmanager
 async def offset_reader(client_options: Mapping[str, Any]) -> AsyncIterator[OffsetReader]:
     """A reader of offsets. Raises Retryable while the broker is away, also from within."""
-    consumer = AIOKafkaConsumer(
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=DEAD_LETTER_BYTES,
-        fetch_max_wait_ms=50,
-        **client_options,
-    )
+    consumer = _consumer(client_options)
     admin = AIOKafkaAdminClient(**client_options)
     try:
         await consumer.start()
         await admin.start()
-        yield OffsetReader(consumer, admin)
+        yield OffsetReader(client_options, consumer, admin)
     except (KafkaError, OSError, TimeoutError) as problem:
         raise Retryable(f"Kafka: {type(problem).__name__}: {problem}") from problem
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
         await admin.close()
 
 
 class OffsetReader:
     """Reads offsets outside any group; made by `offset_reader`."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
+    def __init__(
+        self,
+        client_options: Mapping[str, Any],
+        consumer: AIOKafkaConsumer,
+        admin: AIOKafkaAdminClient,
+    ) -> None:
+        self._client_options = client_options
         self._consumer = consumer
         self._admin = admin
 
@@ -66,7 +67,6 @@ class OffsetReader:
         ]
         if not partitions:
             return {}
-        self._consumer.assign(partitions)
         ends = await self._consumer.end_offsets(partitions)
         return {(part.topic, part.partition): offset for part, offset in ends.items()}
 
@@ -104,7 +104,6 @@ class OffsetReader:
     ) -> dict[TopicPartition, int]:
         """Where the group goes on: what it committed, or the oldest record that is still there."""
         committed = await self.committed(group) if group else {}
-        self._consumer.assign(partitions)
         oldest = await self._consumer.beginning_offsets(partitions)
         return {
             one: max(committed.get((one.topic, one.partition), 0), oldest[one])
@@ -116,13 +115,30 @@ class OffsetReader:
     ) -> dict[TopicPartition, int]:
         """The records of each span of offsets; markers of transactions are none."""
         counts = dict.fromkeys(spans, 0)
-        self._consumer.assign(list(spans))
-        for one, (start, _) in spans.items():
-            self._consumer.seek(one, start)
-        waiting = set(spans)
-        while waiting:
-            batches = await self._consumer.getmany(*waiting, timeout_ms=_READ_MILLISECONDS)
-            for one, records in batches.items():
-                counts[one] += sum(record.offset < spans[one][1] for record in records)
-            waiting = {one for one in waiting if await self._consumer.position(one) < spans[one][1]}
+        if not spans:
+            return counts
+        consumer = _consumer(self._client_options)
+        await consumer.start()
+        try:
+            consumer.assign(list(spans))
+            for one, (start, _) in spans.items():
+                consumer.seek(one, start)
+            waiting = set(spans)
+            while waiting:
+                batches = await consumer.getmany(*waiting, timeout_ms=_READ_MILLISECONDS)
+                for one, records in batches.items():
+                    counts[one] += sum(record.offset < spans[one][1] for record in records)
+                waiting = {one for one in waiting if await consumer.position(one) < spans[one][1]}
+        finally:
+            await stop_consumer(consumer)
         return counts
+
+
+def _consumer(client_options: Mapping[str, Any]) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=DEAD_LETTER_BYTES,
+        fetch_max_wait_ms=50,
+        **client_options,
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 import asyncpg
-import stamina
 
 from connectors.kafka_connect.client import STOPPED, ConnectClient, ConnectorState
 from connectors.kafka_connect.configuration import (
@@ -22,6 +23,7 @@ from schemas.results import Retryable
 
 _STOP_SECONDS = 60.0
 _START_SECONDS = 60.0
+_LOOK_SECONDS = 0.2
 
 
 class Step(StrEnum):
@@ -114,46 +116,44 @@ async def unregister(client: ConnectClient, names: ConnectorNames, source_dsn: s
 
 
 async def running(client: ConnectClient, names: ConnectorNames) -> ConnectorState:
-    """The connector's state once its task runs or has failed, or after a minute without either."""
-    state = None
-    async for attempt in stamina.retry_context(
-        on=_NotYet, attempts=None, timeout=_START_SECONDS, wait_initial=0.1, wait_max=1.0
-    ):
-        with attempt:
-            state = await client.state(names.connector)
-            if state is None or not (state.running or state.failed):
-                if attempt.num * 1.0 >= _START_SECONDS:
-                    break
-                raise _NotYet
+    """The connector's state once its task runs or has failed, or after a minute without either.
+
+    Raises Retryable where the connector is gone.
+    """
+    end = time.monotonic() + _START_SECONDS
+    while True:
+        state = await client.state(names.connector)
+        settled = state is not None and (state.running or state.failed)
+        if settled or time.monotonic() > end:
+            break
+        await asyncio.sleep(_LOOK_SECONDS)
     if state is None:
         raise Retryable(f"Kafka Connect lost the connector {names.connector}; apply it again")
     return state
 
 
-class _NotYet(Exception):  # noqa: N818 - what it says
-    """The connector has not come to where it is waited for."""
-
-
 async def _stopped(client: ConnectClient, name: str) -> None:
-    async for attempt in stamina.retry_context(
-        on=Retryable, attempts=None, timeout=_STOP_SECONDS, wait_initial=0.1, wait_max=1.0
-    ):
-        with attempt:
-            state = await client.state(name)
-            if state is None or state.state != STOPPED or state.tasks:
-                raise Retryable(f"the connector {name} does not stop; see the log of Kafka Connect")
+    end = time.monotonic() + _STOP_SECONDS
+    while True:
+        state = await client.state(name)
+        if state is not None and state.state == STOPPED and not state.tasks:
+            return
+        if time.monotonic() > end:
+            raise Retryable(f"the connector {name} does not stop; see the log of Kafka Connect")
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def remove_slot(source_dsn: str, slot: str) -> bool:
     """The slot is gone; False where there was none. Raises Retryable while it is still read from."""
-    async for attempt in stamina.retry_context(
-        on=asyncpg.ObjectInUseError,
-        attempts=None,
-        timeout=_STOP_SECONDS,
-        wait_initial=0.1,
-        wait_max=1.0,
-    ):
-        with attempt:
+    end = time.monotonic() + _STOP_SECONDS
+    while True:
+        try:
             async with source_connection(source_dsn) as connection:
                 return await drop_slot(connection, slot)
-    raise AssertionError("the last attempt returns or raises")
+        except asyncpg.ObjectInUseError as problem:
+            if time.monotonic() > end:
+                raise Retryable(
+                    f"the slot {slot} is still in use: end the process that reads from it, which "
+                    "pg_replication_slots.active_pid names"
+                ) from problem
+        await asyncio.sleep(_LOOK_SECONDS)
