@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.postgres.decisions import Drift, Head
+from connectors.postgres.decision_drifts import Drift
+from connectors.postgres.decisions import Head
 from connectors.postgres.facts import JudgedPair, PairSchema
 from schemas.events import AuditRecorded, DecisionMade
 from schemas.pair_inputs import PairInputs

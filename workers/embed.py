@@ -14,7 +14,7 @@ import structlog
 from pydantic import ValidationError
 
 from connectors.encoders.port import Encoder, Encoding
-from connectors.postgres.matches import use_model
+from connectors.postgres.match_memory import use_model
 from connectors.postgres.outbox import OutboxMessage, message
 from connectors.postgres.pool import transaction
 from connectors.vectors.port import (

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
+from connectors.postgres.decision_drifts import Drift, write_drift
 from connectors.postgres.decisions import (
-    Drift,
     Head,
     lock_heads,
     write_decisions,
-    write_drift,
     write_heads,
 )
 from connectors.postgres.facts import JudgedPair, PairSchema, read_inputs, read_pairs

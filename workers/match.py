@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import orjson
 from pydantic import ValidationError
 
+from connectors.postgres import match_memory as memory
 from connectors.postgres import matches as store
 from connectors.postgres.capture import source_completeness
 from connectors.postgres.dirty import DirtyItem, mark_dirty
@@ -152,7 +153,7 @@ class MatchProcessor:
     ) -> None:
         known = await store.stored_pairs(connection, place, [(command.left, command.right)])
         scored = known[command.left, command.right].scored if known else None
-        verdict = store.Verdict(
+        verdict = memory.Verdict(
             command.left,
             command.right,
             command.verdict,
@@ -162,7 +163,7 @@ class MatchProcessor:
             (scored or {}).get("left_identity"),
             (scored or {}).get("right_identity"),
         )
-        await store.add_verdict(
+        await memory.add_verdict(
             connection, place, command.command_id, verdict, command.seen_version
         )
 
@@ -195,20 +196,20 @@ class MatchProcessor:
                                 )
                             )
                             marks.append(_record_item(place, side, subject.id))
-            known = await store.newest_statistics(connection, place)
+            known = await memory.newest_statistics(connection, place)
             body = orjson.dumps(counts.snapshot().to_json())
             version = (known[0] if known else 0) + 1
-            await store.save_statistics(connection, place, version, counts.records, body)
+            await memory.save_statistics(connection, place, version, counts.records, body)
         async with transaction(self._context.pool) as connection:
             await mark_dirty(connection, self.worker, marks)
 
     async def _statistics_of(self, connection: Connection, place: Place) -> CorpusStatistics:
-        version = await store.statistics_version(connection, place)
+        version = await memory.statistics_version(connection, place)
         kept = self._statistics.get(place)
         if version is None:
             return CorpusStatistics()
         if kept is None or kept[0] != version:
-            newest = await store.newest_statistics(connection, place)
+            newest = await memory.newest_statistics(connection, place)
             body = orjson.loads(newest[1]) if newest else {}
             self._statistics[place] = (version, CorpusStatistics.from_json(body))
         return self._statistics[place][1]
@@ -218,7 +219,7 @@ class MatchProcessor:
         if self._index is None:
             return None
         async with transaction(self._context.pool) as connection:
-            used = await store.model_in_use(connection)
+            used = await memory.model_in_use(connection)
         if used and used[0] != self._model:
             await self._index.ensure(used[0], used[1], vocabulary_size=used[2])
             self._model = used[0]

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from connectors.postgres import match_memory as memory
 from connectors.postgres import matches as store
 from connectors.postgres.matches import Place, StoredPair, Subject
 from connectors.postgres.pool import Connection
@@ -233,7 +234,7 @@ class Round:
     ) -> list[Verdict]:
         left, right = self.rules.sides
         gone = {one for side, one in self._merged() if side == left}
-        spoken = await store.newest_verdicts(
+        spoken = await memory.newest_verdicts(
             self.connection,
             self.place,
             {*touched[left], *(one.left for one in component), *gone},

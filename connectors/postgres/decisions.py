@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -195,43 +195,6 @@ async def settle(
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """What a settled decision would be by the facts of its own day as they are now."""
-
-    decision_id: str
-    key: PairKey
-    fingerprint: str
-    settled: str
-    outcome: str
-    summary: str
-    rules: Sequence[Mapping[str, Any]]
-    facts: Mapping[str, Any]
-    found_at: datetime
-
-
-async def write_drift(connection: Connection, drift: Drift) -> bool:
-    """Keeps a finding; False when it was kept before."""
-    done = await connection.execute(
-        """insert into ops.decision_drifts (decision_id, fingerprint, tenant, pack, left_id, right_id,
-             settled, outcome, summary, rules, facts, found_at)
-           values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10::jsonb,$11::jsonb,$12) on conflict do nothing""",
-        drift.decision_id,
-        drift.fingerprint,
-        drift.key.tenant,
-        drift.key.pack,
-        drift.key.left,
-        drift.key.right,
-        drift.settled,
-        drift.outcome,
-        drift.summary,
-        _json(drift.rules),
-        _json(drift.facts),
-        drift.found_at,
-    )
-    return done.endswith(" 1")
-
-
-@dataclass(frozen=True, slots=True)
 class StoredDecision:
     """A decision as stored, with what became of it."""
 
@@ -269,8 +232,9 @@ class StoredDecision:
 
 _COLUMNS = """decision_id::text as decision_id, tenant, pack, left_id, right_id, version, match_id,
  outcome, state, provisional, confidence, confidence_method, summary, rules::text as rules,
- facts::text as facts, accounts::text as accounts, if_passed::text as if_passed, rule_set, rule_set_version, config_hash,
- model_version, matcher_version, as_of, fingerprint, trigger::text as trigger, correlation_id,
+ facts::text as facts, accounts::text as accounts, if_passed::text as if_passed, rule_set,
+ rule_set_version, config_hash, model_version, matcher_version, as_of, fingerprint,
+ trigger::text as trigger, correlation_id,
  supersedes::text as supersedes, source_committed_at, decided_at, processing_ms"""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from schemas.cdc import canonical_key, record_key
@@ -136,3 +138,22 @@ class SourceFeed:
             json.dumps(value).encode(),
             headers,
         )
+
+
+def as_captured(row: dict[str, Any]) -> dict[str, Any]:
+    """The row as Debezium writes it: numerics and jsonb as text, times ISO with a Z."""
+    return {name: _value(value) for name, value in row.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    if isinstance(value, datetime.datetime):
+        return value.isoformat() + "Z"
+    if isinstance(value, datetime.date):
+        return value.isoformat() + "Z"
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
+    return value

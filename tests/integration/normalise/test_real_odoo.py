@@ -5,10 +5,7 @@ Expected values are computed by SQL on the source database itself.
 
 from __future__ import annotations
 
-import datetime
-import json
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ from psycopg.rows import dict_row
 
 from streams.packs import load_pack
 from tests.integration.normalise.bench import NormaliseBench
-from tests.integration.normalise.source_feed import SourceFeed
+from tests.integration.normalise.source_feed import SourceFeed, as_captured
 from tests.stack import RunningStack
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data" / "odoo"
@@ -53,25 +50,6 @@ def odoo(stack: RunningStack) -> Iterator[psycopg.Connection[dict[str, Any]]]:
             connection.execute((DATA / part).read_bytes())
         connection.execute("set search_path to public")
         yield connection
-
-
-def as_captured(row: dict[str, Any]) -> dict[str, Any]:
-    """The row as Debezium writes it: numerics and jsonb as text, times ISO with a Z."""
-    return {name: _value(value) for name, value in row.items()}
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, dict | list):
-        return json.dumps(value)
-    if isinstance(value, datetime.datetime):
-        return value.isoformat() + "Z"
-    if isinstance(value, datetime.date):
-        return value.isoformat() + "Z"
-    if isinstance(value, bytes | memoryview):
-        return bytes(value).hex()
-    return value
 
 
 def rows_of(connection: psycopg.Connection[dict[str, Any]], table: str) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ REQUIRED = {
     "REVOPS_KAFKA__BOOTSTRAP_SERVERS": "h:9092",
 }
 
+HIDDEN = "not-to-be-shown"
+
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,15 +55,15 @@ def test_an_empty_required_variable_counts_as_missing(monkeypatch: pytest.Monkey
 
 
 def test_problems_never_show_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REVOPS_DATABASE__DSN", "postgresql://u:verysecret@h/d")
+    monkeypatch.setenv("REVOPS_DATABASE__DSN", f"postgresql://u:{HIDDEN}@h/d")
     with pytest.raises(SettingsMissing) as problem:
         Settings.load()
-    assert "verysecret" not in str(problem.value)
+    assert HIDDEN not in str(problem.value)
 
 
 def test_settings_hide_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = load(monkeypatch, REVOPS_DATABASE__DSN="postgresql://u:verysecret@h/d")
-    assert "verysecret" not in repr(settings)
+    settings = load(monkeypatch, REVOPS_DATABASE__DSN=f"postgresql://u:{HIDDEN}@h/d")
+    assert HIDDEN not in repr(settings)
 
 
 @pytest.mark.parametrize(
