@@ -179,7 +179,7 @@ async def _create(
     ]
     if not new:
         return
-    response = await admin.create_topics(new)
+    response: Any = await admin.create_topics(new)
     for topic, code, message in response.topic_errors:
         if code != TopicAlreadyExistsError.errno:
             _refuse(topic, code, message)
