@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -18,13 +17,17 @@ from streams.decide.catalogue import FactDeclaration, ParameterReference
 from streams.decide.documents import did_you_mean
 from streams.decide.language import Comparison, FactReference, Operator
 from streams.decide.operators import MEANINGS, OperatorMeaning
-from streams.decide.values import Unknown, UnknownTouched, Value, ValueType, read_value
+from streams.decide.values import STEPS, Unknown, UnknownTouched, Value, ValueType, read_value
 
 Facts = Mapping[str, Any]
 """Facts by name: a value of the fact's type, or `Unknown`."""
 Test = Callable[[Facts], bool]
 
 _NO_ZONE = ZoneInfo("UTC")
+_DOWN = frozenset({Operator.LESS_THAN, Operator.AT_MOST})
+_STRICT = frozenset({Operator.LESS_THAN, Operator.MORE_THAN})
+_ORDERING = _DOWN | {Operator.MORE_THAN, Operator.AT_LEAST}
+_DATED = frozenset({ValueType.DATE, ValueType.MOMENT})
 _KNOWLEDGE = frozenset({Operator.IS_KNOWN, Operator.IS_UNKNOWN})
 
 
@@ -53,7 +56,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
-    """A compiled comparison: everything about it that does not change from pair to pair."""
+    """A compiled comparison: everything about it that does not change from pair to pair.
+
+    `ordered` says that values lie above and below the limit; `down` that it holds below, `strict` that
+    it does not hold at the limit itself. `step` is the smallest change of the value.
+    """
 
     fact: str
     type: ValueType
@@ -64,6 +71,11 @@ class Leaf:
     limit_name: str
     limit_fact: str | None
     drift: int
+    ordered: bool
+    down: bool
+    strict: bool
+    dated: bool
+    step: Decimal | int
 
 
 @dataclass(slots=True, eq=False)
@@ -102,6 +114,11 @@ def compile_leaf(written: Comparison, scope: Scope) -> Leaf:
         limit_name,
         limit_fact,
         scope.drift.get(fact, 0) - (scope.drift.get(limit_fact, 0) if limit_fact else 0),
+        ordered=written.operator in _ORDERING,
+        down=written.operator in _DOWN,
+        strict=written.operator in _STRICT,
+        dated=declared.type in _DATED,
+        step=STEPS.get(declared.type, 0),
     )
 
 
@@ -261,15 +278,12 @@ def days_until_flip(one: Compared) -> int | None:
 
     Needs a leaf that drifts; both sides known.
     """
-    drift, value, limit = one.leaf.drift, one.value, one.limit
-    if not drift or one.truth is None:
+    drift = one.leaf.drift
+    if not drift or one.truth is None or one.limit is None:
         return None
-    if isinstance(value, date) and isinstance(limit, date):
-        distance = (limit - value).days
-    elif isinstance(value, int | Decimal) and isinstance(limit, int | Decimal):
-        distance = int(limit - value)
-    else:
-        return None
+    value: Any = one.value
+    limit: Any = one.limit
+    distance = (limit - value).days if one.leaf.dated else int(limit - value)
     compare = one.leaf.meaning.compare
     for days in sorted({distance * drift + offset for offset in (-1, 0, 1)}):
         if days >= 1 and compare(days * drift, distance) != one.truth:

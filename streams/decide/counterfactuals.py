@@ -5,22 +5,18 @@ Read from the comparisons that the evaluation made; nothing is guessed and nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import product
 from typing import Any
 
 from streams.decide.comparisons import Compared, days_until_flip
 from streams.decide.conditions import Judged
-from streams.decide.language import Operator
-from streams.decide.values import STEPS, Unknown, Value, show_value, write_value
+from streams.decide.values import Unknown, Value, show_value, write_value
 
 _MOST_ALTERNATIVES = 4
-_DOWN = frozenset({Operator.LESS_THAN, Operator.AT_MOST})
-_STRICT = frozenset({Operator.LESS_THAN, Operator.MORE_THAN})
-_ORDERING = _DOWN | {Operator.MORE_THAN, Operator.AT_LEAST}
+_MOST_COMBINED = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -72,19 +68,88 @@ class Change:
         return data
 
 
-def alternatives(judged: Judged, want: bool) -> list[list[Change]]:
-    """The ways to make a condition true or false: any one list, of which every change is needed."""
+Turn = tuple[Compared, bool]
+"""A comparison that would have to come out otherwise, and how."""
+
+Way = list[Turn]
+"""Comparisons that would all have to turn over."""
+
+
+def alternatives(judged: Judged, want: bool) -> list[Way]:
+    """The ways to make a condition true or false: any one of them does."""
     if judged.truth is want:
         return [[]]
     if isinstance(judged, Compared):
-        return [[_change(judged, want)]]
+        return [[(judged, want)]]
     parts = judged.parts
     if judged.joined == "not":
         return alternatives(parts[0], not want)
     ways = [alternatives(part, want) for part in parts if part.truth is not want]
     if (judged.joined == "all") == want:
         return together(ways)
-    return nearest([way for one in ways for way in one])
+    return [way for one in ways for way in one]
+
+
+def together(ways: list[list[Way]]) -> list[Way]:
+    """One way of each, in every combination; of very many the first."""
+    joined = ways[0]
+    for more in ways[1:]:
+        joined = [[*one, *other] for one in joined for other in more]
+        del joined[_MOST_COMBINED:]
+    return joined
+
+
+def nearest(ways: list[Way]) -> list[list[Change]]:
+    """The few ways with the fewest and smallest changes; none that asks more than another does."""
+    alone: dict[str, Change] = {}
+    for way in ways:
+        if len(way) == 1:
+            one, want = way[0]
+            change = _change(one, want)
+            other = alone.get(one.leaf.fact)
+            if other is None or _size(change) < _size(other):
+                alone[one.leaf.fact] = change
+    kept = [[change] for change in sorted(alone.values(), key=_size)]
+    if len(kept) < len(ways):
+        kept.extend(_nearest_of_several(ways, alone))
+    return kept[:_MOST_ALTERNATIVES]
+
+
+def _nearest_of_several(ways: list[Way], alone: Collection[str]) -> list[list[Change]]:
+    """Ways of several changes that need none of the facts that would do `alone`."""
+    found = [
+        _merged([_change(one, want) for one, want in way])
+        for way in ways
+        if len(way) > 1 and not any([one.leaf.fact in alone for one, _ in way])
+    ]
+    kept: list[list[Change]] = []
+    asked: list[set[str]] = []
+    for way in sorted(found, key=_distance):
+        facts = {change.one.leaf.fact for change in way}
+        if not any([other <= facts for other in asked]):
+            asked.append(facts)
+            kept.append(way)
+    return kept
+
+
+def _merged(changes: list[Change]) -> list[Change]:
+    """The changes with those of one fact and direction joined to the farthest of them."""
+    kept: dict[tuple[str, int], Change] = {}
+    for change in changes:
+        distance = change.by or 0
+        key = (change.one.leaf.fact, (distance > 0) - (distance < 0))
+        other = kept.get(key)
+        if other is None or abs(distance) > abs(other.by or 0):
+            kept[key] = change
+    return list(kept.values())
+
+
+def _size(change: Change) -> float:
+    return abs(float(change.by)) if change.by else 0.0
+
+
+def _distance(way: list[Change]) -> tuple[int, float]:
+    return len(way), sum([_size(change) for change in way])
 
 
 def room(falls_by: Iterable[tuple[Judged, bool]]) -> list[Change]:
@@ -95,10 +160,11 @@ def room(falls_by: Iterable[tuple[Judged, bool]]) -> list[Change]:
     """
     found: dict[tuple[str, bool], Change] = {}
     for tree, want in falls_by:
-        for one in _single(tree, want):
-            if one.leaf.operator in _ORDERING:
+        turns = [tree] if isinstance(tree, Compared) else _single(tree, want)
+        for one in turns:
+            if one.leaf.ordered:
                 change = _change(one, not one.truth)
-                distance = change.by or 0
+                distance: Any = change.by
                 key = (one.leaf.fact, distance < 0)
                 other = found.get(key)
                 if other is None or (abs(distance) < abs(other.by or 0)) is want:
@@ -118,69 +184,25 @@ def _single(tree: Judged, want: bool) -> list[Compared]:
     return [one for part in against for one in _single(part, want)]
 
 
-def together(ways: list[list[list[Change]]]) -> list[list[Change]]:
-    """One way of each, in every combination; the nearest few."""
-    if len(ways) == 1:
-        return nearest(ways[0])
-    return nearest(
-        [_joined([change for way in choice for change in way]) for choice in product(*ways)]
-    )
-
-
-def _joined(changes: list[Change]) -> list[Change]:
-    """The changes with those of one fact and direction joined to the farthest of them."""
-    kept: dict[tuple[str, int], Change] = {}
-    for change in changes:
-        direction = 0 if change.by is None else 1 if change.by > 0 else -1
-        key = (change.one.leaf.fact, direction)
-        other = kept.get(key)
-        if other is None or abs(change.by or 0) > abs(other.by or 0):
-            kept[key] = change
-    return list(kept.values())
-
-
-def nearest(ways: list[list[Change]]) -> list[list[Change]]:
-    """The few ways with the fewest and smallest changes; none that asks more than another does."""
-    if len(ways) <= 1:
-        return ways
-    kept: list[tuple[frozenset[str], list[Change]]] = []
-    for way in sorted(ways, key=_distance):
-        facts = frozenset(change.one.leaf.fact for change in way)
-        if not any(asked <= facts for asked, _ in kept):
-            kept.append((facts, way))
-        if len(kept) == _MOST_ALTERNATIVES:
-            break
-    return [way for _, way in kept]
-
-
-def _distance(way: list[Change]) -> tuple[int, Decimal]:
-    return len(way), sum((abs(Decimal(change.by)) for change in way if change.by), Decimal(0))
-
-
 def _change(one: Compared, want: bool) -> Change:
-    if one.truth is None:
-        return Change(one, want)
     leaf = one.leaf
-    if leaf.operator not in _ORDERING:
-        return Change(one, want, in_days=days_until_flip(one) if leaf.drift else None)
+    in_days = days_until_flip(one) if leaf.drift else None
+    if one.truth is None or not leaf.ordered:
+        return Change(one, want, None, None, in_days)
     needed, by = _nearest_value(one, want)
-    return Change(one, want, needed, by, days_until_flip(one) if leaf.drift else None)
+    return Change(one, want, needed, by, in_days)
 
 
-def _nearest_value(one: Compared, want: bool) -> tuple[Value | None, Decimal | int | None]:
+def _nearest_value(one: Compared, want: bool) -> tuple[Value, Decimal | int]:
     """The value closest to the present one with which the comparison would be `want`."""
-    leaf, value, limit = one.leaf, one.value, one.limit
-    step = STEPS.get(leaf.type, Decimal(0))
-    downwards = (leaf.operator in _DOWN) is want
-    beyond = (leaf.operator in _STRICT) is want  # the limit itself does not do
-    if isinstance(value, date) and isinstance(limit, date):
-        offset = (-1 if downwards else 1) if beyond else 0
-        target = limit + timedelta(offset)
+    leaf = one.leaf
+    value: Any = one.value
+    limit: Any = one.limit
+    down = leaf.down is want
+    beyond = leaf.strict is want  # the limit itself does not do
+    if leaf.dated:
+        target = limit + timedelta((-1 if down else 1) if beyond else 0)
         return target, (target - value).days
-    if not isinstance(value, int | Decimal) or not isinstance(limit, int | Decimal):
-        return None, None
-    offset = step if beyond else Decimal(0)
-    needed = limit - offset if downwards else limit + offset
-    if isinstance(value, int):
-        needed = int(needed)
-    return needed, needed - value
+    if beyond:
+        limit = limit - leaf.step if down else limit + leaf.step
+    return limit, limit - value

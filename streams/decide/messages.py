@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from streams.decide.catalogue import FactDeclaration
 from streams.decide.comparisons import ConditionError, Facts, Scope
 from streams.decide.documents import did_you_mean
-from streams.decide.values import Unknown, Value, show_value
+from streams.decide.values import Unknown, ValueType, show_decimal, show_value
 
 Render = Callable[[Facts], str]
 
@@ -23,7 +25,7 @@ def compile_message(template: str, scope: Scope) -> tuple[Render, frozenset[str]
     Raises ConditionError for a name that is neither; a lone brace is an error too.
     """
     pieces = _FIELD.split(template)
-    parts: list[str | tuple[str, str]] = []
+    parts: list[str | _Filled] = []
     for at, piece in enumerate(pieces):
         if at % 2 == 0:
             if "{" in piece or "}" in piece:
@@ -41,39 +43,56 @@ def compile_message(template: str, scope: Scope) -> tuple[Render, frozenset[str]
                     f"the message names {piece!r}, which is neither fact nor parameter",
                     did_you_mean(piece, known),
                 )
-            parts.append((name, scope.facts[name].unit))
-    return _filler(parts), frozenset(part[0] for part in parts if isinstance(part, tuple))
+            parts.append(_Filled(name, _wording(scope.facts[name])))
+    return _filler(parts), frozenset(part.fact for part in parts if isinstance(part, _Filled))
 
 
-def _append_text(parts: list[str | tuple[str, str]], text: str) -> None:
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """A place in a message that a fact fills."""
+
+    fact: str
+    word: Callable[[Any], str]
+
+
+def _wording(declared: FactDeclaration) -> Callable[[Any], str]:
+    """How a known value of the fact reads; chosen once, since messages are filled often."""
+    unit = declared.unit
+    match declared.type:
+        case ValueType.TEXT | ValueType.CHOICE:
+            return str
+        case ValueType.DATE:
+            return date.isoformat
+        case ValueType.MONEY | ValueType.NUMBER | ValueType.RATIO:
+            return lambda value: show_decimal(value, unit)
+        case _:
+            return lambda value: show_value(value, unit)
+
+
+def _append_text(parts: list[str | _Filled], text: str) -> None:
     if parts and isinstance(parts[-1], str):
         parts[-1] += text
     elif text:
         parts.append(text)
 
 
-def _filler(parts: list[str | tuple[str, str]]) -> Render:
-    frozen = tuple(parts)
-    if all(isinstance(part, str) for part in frozen):
-        constant = "".join(part for part in frozen if isinstance(part, str))
+def _filler(parts: list[str | _Filled]) -> Render:
+    if all(isinstance(part, str) for part in parts):
+        constant = "".join(part for part in parts if isinstance(part, str))
         return lambda _facts: constant
+    plain = [part if isinstance(part, str) else "" for part in parts]
+    filled = [
+        (at, part.fact, part.word) for at, part in enumerate(parts) if isinstance(part, _Filled)
+    ]
 
     def fill(facts: Facts) -> str:
-        return "".join(
-            [
-                part if part.__class__ is str else worded(facts[part[0]], part[1])  # type: ignore[misc]
-                for part in frozen
-            ]
-        )
+        pieces = plain.copy()
+        for at, fact, word in filled:
+            value = facts[fact]
+            pieces[at] = "not known" if value.__class__ is Unknown else word(value)
+        return "".join(pieces)
 
     return fill
-
-
-def worded(value: Value, unit: str) -> str:
-    """How a fact reads in a sentence; one that is not known says so."""
-    if value.__class__ is Unknown:
-        return "not known"
-    return show_value(value, unit)  # type: ignore[arg-type]
 
 
 def show_parameter(value: Any, unit: str) -> str:

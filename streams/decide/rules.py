@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 from streams.decide.comparisons import Compared, ConditionError, Facts, Scope, Test
 from streams.decide.conditions import CompiledCondition, Judge, Judged, compile_condition
-from streams.decide.counterfactuals import Change, alternatives, nearest, room, together
+from streams.decide.counterfactuals import Change, Way, alternatives, nearest, room, together
 from streams.decide.language import Rule
 from streams.decide.messages import Render, compile_message
 from streams.decide.rule_results import Result, RuleResult, Ruling
@@ -18,11 +19,15 @@ from streams.decide.values import Missing, Unknown, UnknownTouched
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledVerdict:
-    """One line of a rule, compiled; `condition` None holds always."""
+    """One line of a rule, compiled; `condition` None holds always.
+
+    `ordered` says that it compares something that can rise or fall.
+    """
 
     condition: CompiledCondition | None
     ruling: Ruling
     say: Render
+    ordered: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +54,13 @@ def compile_rule(rule_id: str, declared: Rule, scope: Scope) -> CompiledRule:
     missing_rulings = _Missing(rule_id, declared)
     not_concerned = Ruling(rule_id, Result.SKIPPED, "not_concerned")
     undecided = Ruling(rule_id, Result.REVIEW, "undecided")
-    working = _Working(declared, applies, verdicts, missing_rulings, not_concerned, undecided)
+    groups = tuple(
+        tuple((one.condition.judge if one.condition else None, one) for one in group)
+        for _, group in groupby(verdicts, key=lambda one: one.ruling.result)
+    )
+    working = _Working(
+        declared, applies, verdicts, missing_rulings, not_concerned, undecided, groups
+    )
     conditions = [one.condition for one in verdicts if one.condition]
     if applies:
         conditions.append(applies)
@@ -80,15 +91,24 @@ class _Working:
     missing: _Missing
     not_concerned: Ruling
     undecided: Ruling
+    groups: tuple[tuple[tuple[Judge | None, CompiledVerdict], ...], ...]
 
     def falls_by(self, trees: Sequence[Judged]) -> list[tuple[Judged, bool]]:
-        """Of a passing rule the conditions that would have to turn, and into what, to unmake it."""
-        own = trees[1:] if self.applies is not None else trees
-        lines = [one for one in self.verdicts if one.condition]
-        passed = [
-            (one.ruling.result is Result.PASS, tree) for one, tree in zip(lines, own, strict=False)
-        ]
-        return [(tree, not passes) for passes, tree in passed if tree.truth is passes]
+        """Of a passing rule the conditions on what can rise or fall that would have to turn, and into
+        what, to unmake it.
+        """
+        at = 0 if self.applies is None else 1
+        found: list[tuple[Judged, bool]] = []
+        for verdict in self.verdicts:
+            if verdict.condition is None:
+                continue
+            if at >= len(trees):
+                break
+            tree, passes = trees[at], verdict.ruling.result is Result.PASS
+            at += 1
+            if verdict.ordered and tree.truth is passes:
+                found.append((tree, not passes))
+        return found
 
 
 class _Missing:
@@ -147,7 +167,8 @@ def _verdicts(rule_id: str, declared: Rule, scope: Scope) -> tuple[CompiledVerdi
         except ConditionError as problem:
             problem.args = (*problem.args[:1], *place)
             raise
-        compiled.append(CompiledVerdict(condition, Ruling(rule_id, result, code), say))
+        ordered = condition is not None and any(leaf.ordered for leaf in condition.leaves)
+        compiled.append(CompiledVerdict(condition, Ruling(rule_id, result, code), say, ordered))
     return tuple(compiled)
 
 
@@ -165,7 +186,7 @@ def _fast_judge(working: _Working) -> Callable[[Facts], Ruling]:
                 if test(facts):
                     return ruling
         except UnknownTouched:
-            return _judge_exactly(working, facts)[0]
+            return _judge_exactly(working, facts).ruling
         return working.undecided
 
     return judge
@@ -175,11 +196,20 @@ def _always(_facts: Facts) -> bool:
     return True
 
 
-_Exact = tuple[Ruling, list[Judged], list[CompiledVerdict], list[Unknown]]
+@dataclass(slots=True, eq=False)
+class _Judged:
+    """An exact judgement: the ruling, the trees of the conditions in the order of the verdicts (that
+    of `when` before them), the verdicts that hold, and the trees that are unknown where none does.
+    """
+
+    ruling: Ruling
+    trees: list[Judged]
+    held: list[CompiledVerdict]
+    open_trees: list[Judged]
 
 
-def _judge_exactly(working: _Working, facts: Facts) -> _Exact:
-    """The ruling by three-valued logic, every comparison made on the way, and the verdicts that hold.
+def _judge_exactly(working: _Working, facts: Facts) -> _Judged:
+    """Judges by three-valued logic.
 
     Verdicts of one result that follow one another are alternatives: one that holds decides even
     where another is unknown.
@@ -189,33 +219,28 @@ def _judge_exactly(working: _Working, facts: Facts) -> _Exact:
         tree = working.applies.judge(facts)
         trees.append(tree)
         if tree.truth is False:
-            return working.not_concerned, trees, [], []
+            return _Judged(working.not_concerned, trees, [], [])
         if tree.truth is None:
-            unknown = _unknowns([tree])
-            return working.missing.ruling(unknown), trees, [], unknown
-    held: list[CompiledVerdict] = []
-    open_trees: list[Judged] = []
-    result: Result | None = None
-    for verdict in working.verdicts:
-        if verdict.ruling.result is not result:
-            if held or open_trees:
-                break
-            result = verdict.ruling.result
-        if verdict.condition is None:
-            held.append(verdict)
-            continue
-        tree = verdict.condition.judge(facts)
-        trees.append(tree)
-        if tree.truth:
-            held.append(verdict)
-        elif tree.truth is None:
-            open_trees.append(tree)
-    if held:
-        return held[0].ruling, trees, held, []
-    if open_trees:
-        unknown = _unknowns(open_trees)
-        return working.missing.ruling(unknown), trees, [], unknown
-    return working.undecided, trees, [], []
+            return _Judged(working.missing.ruling(_unknowns([tree])), trees, [], [tree])
+    for group in working.groups:
+        held: list[CompiledVerdict] = []
+        open_trees: list[Judged] = []
+        for judge, verdict in group:
+            if judge is None:
+                held.append(verdict)
+                continue
+            tree = judge(facts)
+            trees.append(tree)
+            if tree.truth:
+                held.append(verdict)
+            elif tree.truth is None:
+                open_trees.append(tree)
+        if held:
+            return _Judged(held[0].ruling, trees, held, [])
+        if open_trees:
+            ruling = working.missing.ruling(_unknowns(open_trees))
+            return _Judged(ruling, trees, [], open_trees)
+    return _Judged(working.undecided, trees, [], [])
 
 
 def _unknowns(trees: Sequence[Judged]) -> list[Unknown]:
@@ -236,12 +261,14 @@ def _unknowns(trees: Sequence[Judged]) -> list[Unknown]:
 def _explain(
     rule: CompiledRule, working: _Working, facts: Facts, notes: Mapping[str, str]
 ) -> RuleResult:
-    ruling, trees, held, unknown = _judge_exactly(working, facts)
+    judged = _judge_exactly(working, facts)
+    ruling, held = judged.ruling, judged.held
     if held:
-        told = held[:1] if ruling.result is Result.PASS else held
-        message = "; ".join([one.say(facts) for one in told])
-    elif unknown:
-        message = _missing_message(working, ruling, unknown)
+        message = held[0].say(facts)
+        if len(held) > 1 and ruling.result is not Result.PASS:
+            message = "; ".join([one.say(facts) for one in held])
+    elif judged.open_trees:
+        message = _missing_message(ruling, _unknowns(judged.open_trees))
     elif ruling is working.not_concerned:
         message = "does not concern this pair"
     else:
@@ -250,34 +277,43 @@ def _explain(
         said = {notes[name] for name in rule.facts if name in notes}
         if said:
             message = f"{message} ({'; '.join(sorted(said))})"
-    result = RuleResult(rule.id, rule.declared, rule.facts, ruling, message, trees)
+    result = RuleResult(rule.id, rule.declared, rule.facts, ruling, message, judged.trees)
     if ruling.result is Result.PASS:
-        result.room = room(working.falls_by(trees))
+        result.room = room(working.falls_by(judged.trees))
     elif ruling.result is not Result.SKIPPED:
-        result.ways = _ways_to_pass(working, facts)
+        result.ways = _ways_to_pass(working, facts, judged.trees)
     return result
 
 
-def _missing_message(working: _Working, ruling: Ruling, unknown: Sequence[Unknown]) -> str:
+def _missing_message(ruling: Ruling, unknown: Sequence[Unknown]) -> str:
     details = "; ".join(one.detail for one in unknown)
     if ruling.result is Result.SKIPPED:
         return f"skipped, as configured for missing facts: {details}"
     return f"cannot be judged: {details}"
 
 
-def _ways_to_pass(working: _Working, facts: Facts) -> list[list[Change]]:
-    """The nearest changes with which a `pass` verdict would be the first to hold."""
-    before: list[Judge] = []
-    ways: list[list[Change]] = []
+def _ways_to_pass(working: _Working, facts: Facts, trees: Sequence[Judged]) -> list[list[Change]]:
+    """The nearest changes with which a `pass` verdict would be the first to hold.
+
+    Uses the trees that were judged already; conditions behind the decisive verdict are judged now.
+    """
+    at = 0 if working.applies is None else 1
+    needs_before: list[list[Way]] = []
+    ways: list[Way] = []
     for verdict in working.verdicts:
-        judge = verdict.condition.judge if verdict.condition else None
+        tree = None
+        if verdict.condition is not None:
+            tree = trees[at] if at < len(trees) else verdict.condition.judge(facts)
+            at += 1
         if verdict.ruling.result is not Result.PASS:
-            if judge is None:
+            if tree is None:
                 break
-            before.append(judge)
+            if tree.truth is not False:
+                needs_before.append(alternatives(tree, False))
             continue
-        needs = [alternatives(one(facts), False) for one in before]
-        if judge is not None:
-            needs.append(alternatives(judge(facts), True))
-        ways.extend(together([need for need in needs if need != [[]]] or [[[]]]))
-    return nearest([way for way in ways if way])
+        needs = needs_before
+        if tree is not None and tree.truth is not True:
+            needs = [*needs_before, alternatives(tree, True)]
+        if needs:
+            ways.extend(together(needs))
+    return nearest(ways) if ways else []

@@ -43,11 +43,10 @@ ORDERED = frozenset(
     }
 )
 
-STEPS: Mapping[ValueType, Decimal] = {
+STEPS: Mapping[ValueType, Decimal | int] = {
     ValueType.MONEY: Decimal("0.01"),
     ValueType.RATIO: Decimal("0.0001"),
-    ValueType.DAYS: Decimal(1),
-    ValueType.DATE: Decimal(1),
+    ValueType.DAYS: 1,
 }
 """The smallest change of a value that a person can make or see."""
 
