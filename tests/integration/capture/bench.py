@@ -212,6 +212,37 @@ class CaptureBench:
         return [one for one in values if one["tenant"] == self.tenant]
 
 
+async def make_bench(
+    stack: RunningStack,
+    platform_dsn: str,
+    folder: Path,
+    ddl: str,
+    tables: tuple[str, ...],
+    *,
+    grant: bool = True,
+    **settings: Any,
+) -> CaptureBench:
+    """A source made from DDL, with its topics, role and tenant file; not captured yet."""
+    name = stack.new_name("t")
+    bench = CaptureBench(
+        stack=stack,
+        platform_dsn=platform_dsn,
+        config=folder / name,
+        tenant=name,
+        source=stack.new_name("s"),
+        owner_dsn=stack.new_database("source"),
+        tables=tables,
+        role=stack.new_name("reader"),
+        **settings,
+    )
+    bench.write_tenant_file()
+    bench.sql(ddl)
+    await bench.create_topics()
+    if grant:
+        await bench.grant()
+    return bench
+
+
 @asynccontextmanager
 async def working(bench: CaptureBench) -> AsyncIterator[None]:
     """The poll and the normalise worker run inside."""

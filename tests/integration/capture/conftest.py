@@ -12,7 +12,7 @@ import pytest
 from connectors.kafka_connect.client import connect_client
 from connectors.kafka_connect.registration import unregister
 from connectors.postgres.migrations import upgrade
-from tests.integration.capture.bench import CaptureBench
+from tests.integration.capture.bench import CaptureBench, make_bench
 from tests.stack import RunningStack
 
 NewBench = Callable[..., Awaitable[CaptureBench]]
@@ -36,28 +36,10 @@ async def new_bench(
     """Makes a source from DDL: its database, topics, role and tenant file; not captured yet."""
     benches: list[CaptureBench] = []
 
-    async def make(
-        ddl: str, tables: tuple[str, ...], *, grant: bool = True, **settings: Any
-    ) -> CaptureBench:
-        name = stack.new_name("t")
-        bench = CaptureBench(
-            stack=stack,
-            platform_dsn=capture_platform,
-            config=tmp_path / name,
-            tenant=name,
-            source=stack.new_name("s"),
-            owner_dsn=stack.new_database("source"),
-            tables=tables,
-            role=stack.new_name("reader"),
-            **settings,
-        )
+    async def make(ddl: str, tables: tuple[str, ...], **settings: Any) -> CaptureBench:
+        bench = await make_bench(stack, capture_platform, tmp_path, ddl, tables, **settings)
         benches.append(bench)
         monkeypatch.setenv(bench.variable, bench.capture_dsn)
-        bench.write_tenant_file()
-        bench.sql(ddl)
-        await bench.create_topics()
-        if grant:
-            await bench.grant()
         return bench
 
     yield make
