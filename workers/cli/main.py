@@ -15,10 +15,8 @@ GROUPS = {
     "matches": "workers.cli.matches",
     "match": "workers.cli.match_files",
     "rules": "workers.cli.rules",
-    "spend": "workers.cli.spend",
     "audit": "workers.cli.audit",
     "dlq": "workers.cli.dlq",
-    "config": "workers.cli.config",
     "docs": "workers.cli.docs",
 }
 """Groups of commands, each a Typer application called `app`."""
@@ -27,6 +25,7 @@ COMMANDS = {
     "up": "workers.cli.stack",
     "down": "workers.cli.stack",
     "status": "workers.cli.status",
+    "apply": "workers.cli.apply",
     "demo": "workers.cli.demo",
     "worker": "workers.cli.main",
 }
