@@ -17,6 +17,9 @@ import orjson
 from connectors.postgres.pool import Connection
 from schemas.events import Event
 
+COMMITTED = "source_committed_ms"
+"""Header: when the source committed the change behind an event, milliseconds since 1970."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
@@ -34,6 +37,8 @@ def message(topic: str, event: Event, *, state: bool) -> OutboxMessage:
     headers = {"tenant": event.tenant, "schema": type(event).__name__}
     if event.correlation_id:
         headers["correlation_id"] = event.correlation_id
+    if event.source_committed_at:
+        headers[COMMITTED] = str(int(event.source_committed_at.timestamp() * 1000))
     return OutboxMessage(topic, event.key(), event.to_bytes(), headers, state)
 
 

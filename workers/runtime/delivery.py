@@ -17,6 +17,7 @@ import structlog
 
 from connectors.kafka.sending import Outgoing, TooLarge
 from connectors.postgres.dirty import DirtyItem
+from connectors.postgres.outbox import COMMITTED
 from schemas.results import DONE, Outcome, Rejected, Retryable
 from workers.runtime.clock import Clock
 from workers.runtime.dead_letters import (
@@ -163,9 +164,13 @@ class Delivery:
     def _count(self, batch: Sequence[Incoming], outcomes: Sequence[Outcome], took: float) -> None:
         self._metrics.batch_seconds.observe(took)
         self._metrics.batch_records.observe(len(batch))
+        now = self._clock.wall().timestamp()
         for record, outcome in zip(batch, outcomes, strict=True):
             name = "done" if outcome == DONE else "rejected"
             self._metrics.records.labels(record.topic, name).inc()
+            committed = record.header(COMMITTED)
+            if committed and committed.isdecimal():
+                self._metrics.source_seconds.observe(now - int(committed) / 1000)
 
 
 def _failed(problem: Exception) -> Failed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import aiohttp
 import asyncpg
 import pytest
@@ -57,7 +59,9 @@ async def test_metrics_count_records_and_name_no_ids(
     async with bench(stack, platform) as on:
         page = await serve_health(on.context, unused_tcp_port)
         try:
-            await on.send(b"1", b"2", {"do": "reject"}, key=b"a-very-particular-key")
+            await on.send(b"1", {"do": "reject"}, key=b"a-very-particular-key")
+            just_now = [("source_committed_ms", str(int(time.time() * 1000)).encode())]
+            await on.producer.send_and_wait(on.topic, b"2", headers=just_now)
             async with running(BulkDriver, on):
                 await on.wait_for_effects(2)
                 await on.wait_for_commit(3)
@@ -69,6 +73,7 @@ async def test_metrics_count_records_and_name_no_ids(
         assert f'{counter}{{outcome="done",topic="{on.topic}"}} 2.0' in text
         assert f'{counter}{{outcome="rejected",topic="{on.topic}"}} 1.0' in text
         assert "a-very-particular-key" not in text
+        assert f"revops_{on.worker}_source_to_done_seconds_count 1.0" in text
 
 
 async def _refuse_connections(dsn: str, *, refuse: bool) -> None:

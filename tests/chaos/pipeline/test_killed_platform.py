@@ -1,0 +1,82 @@
+"""Every process killed in mid-day: the day ends as one that nothing disturbed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from datetime import date
+
+import pytest
+
+from deploy.local.identity import ProcessIdentity
+from deploy.local.settings import CONNECT, KAFKA, POSTGRES
+from deploy.sample.day import DayPlan, plan_day
+from deploy.sample.generate import SampleSize, SampleWorld
+from deploy.sample.transactions import Transaction
+from tests.chaos.pipeline.day import Day, environment_of
+from tests.chaos.pipeline.pictures import Picture, differences, take_picture
+from tests.stack import own_stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.chaos]
+
+ROUNDS = int(os.environ.get("REVOPS_CHAOS_ROUNDS", "1"))
+VICTIMS = (
+    "normalise",
+    "decide",
+    CONNECT,
+    "match",
+    KAFKA,
+    "embed",
+    POSTGRES,
+    "audit",
+    "timers",
+    "poll",
+)
+AS_OF = date(2026, 11, 20)
+
+
+async def test_a_day_of_kills_ends_as_an_undisturbed_one() -> None:
+    world = SampleWorld.build(7, AS_OF, SampleSize())
+    plan = plan_day(world, 7)
+    undisturbed, faults, _ = await _day(world, plan, ())
+    assert faults == []
+    assert undisturbed["matches"]
+    assert undisturbed["verdicts"]
+    disturbed, faults, idle = await _day(world, plan, VICTIMS * ROUNDS)
+    assert faults == []
+    assert differences(undisturbed, disturbed)[:20] == []
+    assert len(idle) < len(VICTIMS) * ROUNDS / 2, f"killed with nothing to do: {idle}"
+
+
+async def _day(
+    world: SampleWorld, plan: DayPlan, victims: Sequence[str]
+) -> tuple[Picture, list[str], list[str]]:
+    """A picture of the evening, what went wrong, and which victims had nothing to do when killed."""
+    idle: list[str] = []
+    with own_stack() as stack, environment_of(stack, world):
+        await asyncio.to_thread(stack.up_infrastructure, owner=ProcessIdentity.own())
+        day = Day(stack, world, plan)
+        await day.begin()
+        for part, victim in zip(_parts(plan, len(victims) or 1), victims or ("",), strict=True):
+            if not victim:
+                await day.play(part)
+            elif (
+                victim == POSTGRES
+            ):  # the sources live in it too: their clients are no part of this
+                await day.play(part)
+                if not await day.kill(victim):
+                    idle.append(victim)
+            else:
+                playing = asyncio.ensure_future(day.play(part))
+                if not await day.kill(victim):
+                    idle.append(victim)
+                await playing
+        await day.settle()
+        return await take_picture(day.dsn), await day.faults(), idle
+
+
+def _parts(plan: DayPlan, count: int) -> list[Sequence[Transaction]]:
+    """The day in so many parts, in order; each begins when the one before has committed."""
+    size = -(-len(plan) // count)
+    return [plan.transactions[start : start + size] for start in range(0, size * count, size)]
