@@ -8,22 +8,39 @@ order of its inputs does not matter. It must see all live pairs of a connected c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
-from uuid import UUID, uuid5
+from dataclasses import dataclass, replace
+from typing import Any
 
-from streams.match.literal import Band, Method
+from streams.match.match_state import (
+    GONE,
+    LIVE,
+    ChangeKind,
+    MatchChange,
+    MatchState,
+    Status,
+    Verdict,
+    last_verdicts,
+    match_id,
+    moved,
+    still_rejected,
+)
 from streams.match.model import MatcherModel
 from streams.match.scored_pair import Place, ScoredPair
 from streams.match.scoring import settle_rivals
 
-Status = Literal["candidate", "auto", "confirmed", "rejected", "superseded", "unmatched"]
-ChangeKind = Literal["created", "changed", "superseded", "withdrawn"]
+# Near certainty probabilities differ by little whatever the evidence: the log-odds must tie too.
+_TIED_LOG_ODDS = 0.5
 
-LIVE: frozenset[Status] = frozenset(("candidate", "auto", "confirmed"))
-STATUSES: tuple[Status, ...] = get_args(Status)
-_GONE = "no longer a candidate"
-_MATCH_NAMESPACE = UUID("6a0d3c1e-58f7-5c39-9f0a-4c1f6f0c1b77")
+__all__ = [
+    "Assignment",
+    "AssignmentPolicy",
+    "MatchChange",
+    "MatchState",
+    "Verdict",
+    "assign",
+    "connected_components",
+    "match_id",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,79 +57,6 @@ class AssignmentPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A person's word on a pair; the last one on a pair counts.
-
-    A rejection holds while both identities are those it was given for (None: for good).
-    """
-
-    left: Place
-    right: Place
-    verdict: Literal["confirm", "reject", "withdraw"]
-    decided_by: str
-    decided_at: str
-    reason: str = ""
-    left_identity: str | None = None
-    right_identity: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The verdict as JSON-ready data."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class MatchState:
-    """The state of one pair after assignment; what the store keeps per match.
-
-    `contradicted` says that the literal rule passes while the probability is under the limit of
-    AM-1: whoever decides must send the pair to review. `alternative` marks a candidate that is
-    shown but needs no decision: one of its records is matched with another, or both have a more
-    probable candidate (MATCH-9).
-    """
-
-    match_id: str
-    left: Place
-    right: Place
-    status: Status
-    confidence: float
-    method: Method
-    band: Band
-    probability: float
-    company_probability: float
-    deal_probability: float | None
-    rank_score: float
-    rank: int
-    ambiguous: bool
-    contradicted: bool
-    alternative: bool
-    reason: str
-    decided_by: str | None = None
-    decided_at: str | None = None
-    model_version: str = ""
-    statistics_version: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The state as JSON-ready data."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> MatchState:
-        """The state that `to_json` wrote."""
-        values: dict[str, Any] = dict(data)
-        values["left"], values["right"] = tuple(data["left"]), tuple(data["right"])
-        return cls(**values)
-
-
-@dataclass(frozen=True, slots=True)
-class MatchChange:
-    """A change that others must hear of, with the state before (None: there was none) and after."""
-
-    kind: ChangeKind
-    before: MatchState | None
-    after: MatchState
-
-
-@dataclass(frozen=True, slots=True)
 class Assignment:
     """The states of all pairs (best first per left record), what changed, and who has no match."""
 
@@ -124,11 +68,6 @@ class Assignment:
     def state_of(self, left: Place, right: Place) -> MatchState | None:
         """The state of one pair, or None."""
         return next((s for s in self.states if s.left == left and s.right == right), None)
-
-
-def match_id(tenant: str, pack: str, left: Place, right: Place) -> str:
-    """The id of the match of two records: the same for ever, whatever is found out about it."""
-    return str(uuid5(_MATCH_NAMESPACE, "\x1f".join((tenant, pack, *left, *right))))
 
 
 def assign(
@@ -149,8 +88,8 @@ def assign(
     superseded; confirmed and rejected ones stay.
     """
     policy = policy or AssignmentPolicy()
-    spoken = _last_verdicts(verdicts, merged or {})
-    earlier = {_pair(state): state for state in _moved(previous, merged or {}, tenant, pack)}
+    spoken = last_verdicts(verdicts, merged or {})
+    earlier = {_pair(state): state for state in moved(previous, merged or {}, tenant, pack)}
     confirmed, rejected, open_pairs = _sorted_by_verdict(pairs, spoken)
     taken = {place for left, right in confirmed for place in (left, right)}
     contested = [pair for pair in open_pairs if pair.left not in taken and pair.right not in taken]
@@ -200,43 +139,6 @@ def _pair(state: MatchState) -> tuple[Place, Place]:
     return state.left, state.right
 
 
-def _last_verdicts(
-    verdicts: Sequence[Verdict], merged: Mapping[Place, Place]
-) -> dict[tuple[Place, Place], Verdict]:
-    spoken: dict[tuple[Place, Place], Verdict] = {}
-    for verdict in sorted(verdicts, key=lambda v: (v.decided_at, v.left, v.right, v.verdict)):
-        left, right = _survivor(verdict.left, merged), _survivor(verdict.right, merged)
-        moved = (left, right) != (verdict.left, verdict.right)
-        identity = (None, None) if moved else (verdict.left_identity, verdict.right_identity)
-        spoken[left, right] = replace(
-            verdict, left=left, right=right, left_identity=identity[0], right_identity=identity[1]
-        )
-    return spoken
-
-
-def _survivor(place: Place, merged: Mapping[Place, Place]) -> Place:
-    seen = {place}
-    while place in merged and merged[place] not in seen:
-        place = merged[place]
-        seen.add(place)
-    return place
-
-
-def _moved(
-    previous: Sequence[MatchState], merged: Mapping[Place, Place], tenant: str, pack: str
-) -> list[MatchState]:
-    """Earlier states, those of a merged-away record followed by one on its survivor."""
-    states: dict[tuple[Place, Place], MatchState] = {_pair(state): state for state in previous}
-    for state in sorted(previous, key=_pair):
-        left, right = _survivor(state.left, merged), _survivor(state.right, merged)
-        if (left, right) in states or state.status not in LIVE:
-            continue
-        states[left, right] = replace(
-            state, match_id=match_id(tenant, pack, left, right), left=left, right=right
-        )
-    return list(states.values())
-
-
 def _sorted_by_verdict(
     pairs: Sequence[ScoredPair], spoken: Mapping[tuple[Place, Place], Verdict]
 ) -> tuple[list[tuple[Place, Place]], list[ScoredPair], list[ScoredPair]]:
@@ -248,19 +150,11 @@ def _sorted_by_verdict(
         verdict = spoken.get((pair.left, pair.right))
         if verdict is not None and verdict.verdict == "confirm":
             continue
-        if verdict is not None and _still_rejected(verdict, pair):
+        if verdict is not None and still_rejected(verdict, pair):
             rejected.append(pair)
         else:
             open_pairs.append(pair)
     return confirmed, rejected, open_pairs
-
-
-def _still_rejected(verdict: Verdict, pair: ScoredPair) -> bool:
-    return (
-        verdict.verdict == "reject"
-        and verdict.left_identity in (None, pair.left_identity)
-        and verdict.right_identity in (None, pair.right_identity)
-    )
 
 
 def _confirmed_states(
@@ -397,11 +291,13 @@ def _is_ambiguous(pair: ScoredPair, policy: AssignmentPolicy) -> bool:
     if pair.literal.identifier:
         return False
     own = pair.deal_probability if pair.deal_probability is not None else pair.company_probability
-    rivals = [rival for rival in (pair.left_rival, pair.right_rival) if rival]
     return any(
-        abs(own - rival.probability) < policy.tie_margin and rival.probability >= 0.5
-        for rival in rivals
-    ) and any(abs(rival.margin) < 0.5 for rival in rivals)
+        rival.probability >= 0.5
+        and abs(own - rival.probability) < policy.tie_margin
+        and abs(rival.margin) < _TIED_LOG_ODDS
+        for rival in (pair.left_rival, pair.right_rival)
+        if rival
+    )
 
 
 def _beaten(pair: ScoredPair, tenant: str, pack: str) -> MatchState:
@@ -417,11 +313,9 @@ def _ended(earlier: Sequence[MatchState], present: set[tuple[Place, Place]]) -> 
     for state in earlier:
         if _pair(state) in present:
             continue
-        if state.status in LIVE:
+        if state.status in LIVE or state.status == "unmatched":
             ended.append(
-                replace(
-                    state, status="superseded", reason=_GONE, ambiguous=False, alternative=False
-                )
+                replace(state, status="superseded", reason=GONE, ambiguous=False, alternative=False)
             )
         else:
             ended.append(state)
@@ -461,7 +355,7 @@ def _changes(
                 yield MatchChange("changed", before, state)
         elif was_live:
             kind: ChangeKind = "withdrawn" if state.status == "rejected" else "superseded"
-            if state.status == "unmatched" or state.reason == _GONE:
+            if state.status == "unmatched" or state.reason == GONE:
                 kind = "withdrawn"
             yield MatchChange(kind, before, state)
 
