@@ -68,7 +68,9 @@ def _table_findings(source: Source, facts: SourceFacts) -> Iterator[Finding]:
                 f"there is no table {name}",
                 "Take it out of the tenant file's `tables`, or name the right schema",
             )
-        elif not facts.columns.get(table):
+        elif not facts.columns.get(table) or (
+            source.capture is CaptureMode.POLL and table not in facts.pollable
+        ):
             yield Finding(
                 "no_select_right",
                 f"the role {facts.role} may not read {name}",

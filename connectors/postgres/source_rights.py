@@ -39,6 +39,8 @@ class SourceFacts:
     server_version: int
     identity: str
     existing: frozenset[str]
+    pollable: frozenset[str]
+    """Tables whose rows' transaction ids may be read: not so where only some columns may be."""
     columns: Mapping[str, frozenset[str]]
     keys: Mapping[str, tuple[str, ...]]
     publication: Publication | None
@@ -64,7 +66,11 @@ async def source_facts(
                  - (select count(*) from pg_replication_slots) as free_slots,
                array(select relname::text from pg_class
                      where relnamespace = to_regnamespace(quote_ident($1)) and relkind in ('r', 'p')
-                       and relname = any($2::text[])) as existing
+                       and relname = any($2::text[])) as existing,
+               array(select relname::text from pg_class
+                     where relnamespace = to_regnamespace(quote_ident($1)) and relkind in ('r', 'p')
+                       and relname = any($2::text[])
+                       and has_column_privilege(oid, 'xmin', 'select')) as pollable
         """,
         schema,
         list(tables),
@@ -79,6 +85,7 @@ async def source_facts(
         server_version=row["version"],
         identity=await cluster_identity(connection),
         existing=frozenset(row["existing"]),
+        pollable=frozenset(row["pollable"]),
         columns={
             name: frozenset(column.name for column in table.columns)
             for name, table in described.items()

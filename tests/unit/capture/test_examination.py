@@ -10,7 +10,7 @@ import pytest
 from connectors.kafka_connect.client import ConnectorState, TaskState
 from connectors.kafka_connect.examination import explain, source_findings
 from connectors.postgres.source_rights import Publication, Slot, SourceFacts
-from schemas.tenants import Source
+from schemas.tenants import CaptureMode, Source
 
 SOURCE = Source.model_validate(
     {
@@ -20,7 +20,7 @@ SOURCE = Source.model_validate(
         "without": {"users": ["password"]},
     }
 )
-POLLED = SOURCE.model_copy(update={"capture": "poll"})
+POLLED = SOURCE.model_copy(update={"capture": CaptureMode.POLL})
 FACTS = SourceFacts(
     role="reader",
     can_replicate=True,
@@ -29,6 +29,7 @@ FACTS = SourceFacts(
     server_version=160000,
     identity="7/1",
     existing=frozenset({"lead", "users"}),
+    pollable=frozenset({"lead", "users"}),
     columns={"lead": frozenset({"id", "name"}), "users": frozenset({"id"})},
     keys={"lead": ("id",), "users": ("id",)},
     publication=Publication(
@@ -97,6 +98,11 @@ def test_each_obstacle_is_found(changes: dict[str, Any], code: str, blocking: bo
 def test_an_existing_slot_needs_no_free_one() -> None:
     slot = Slot("s", active=True, status="reserved", lag_bytes=0, safe_bytes=None)
     assert codes(free_slots=0, slot=slot) == {}
+
+
+def test_polling_needs_to_see_who_wrote_a_row() -> None:
+    assert codes(POLLED, pollable=frozenset({"lead"})) == {"no_select_right": True}
+    assert codes(SOURCE, pollable=frozenset({"lead"})) == {}
 
 
 @pytest.mark.parametrize(
