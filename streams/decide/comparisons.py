@@ -28,7 +28,8 @@ _DOWN = frozenset({Operator.LESS_THAN, Operator.AT_MOST})
 _STRICT = frozenset({Operator.LESS_THAN, Operator.MORE_THAN})
 _ORDERING = _DOWN | {Operator.MORE_THAN, Operator.AT_LEAST}
 _DATED = frozenset({ValueType.DATE, ValueType.MOMENT})
-_KNOWLEDGE = frozenset({Operator.IS_KNOWN, Operator.IS_UNKNOWN})
+_EQUALS_WHEN = {Operator.IS: True, Operator.IS_NOT: False}
+_UNKNOWN_WHEN = {Operator.IS_KNOWN: False, Operator.IS_UNKNOWN: True}
 
 
 class ConditionError(ValueError):
@@ -59,7 +60,9 @@ class Leaf:
     """A compiled comparison: everything about it that does not change from pair to pair.
 
     `ordered` says that values lie above and below the limit; `down` that it holds below, `strict` that
-    it does not hold at the limit itself. `step` is the smallest change of the value.
+    it does not hold at the limit itself. `step` is the smallest change of the value. `unknown_when` is
+    the answer that only an unknown fact gives, `equals_when` the one that only the limit itself gives;
+    None where there is no such answer.
     """
 
     fact: str
@@ -76,6 +79,8 @@ class Leaf:
     strict: bool
     dated: bool
     step: Decimal | int
+    unknown_when: bool | None
+    equals_when: bool | None
 
 
 @dataclass(slots=True, eq=False)
@@ -119,6 +124,8 @@ def compile_leaf(written: Comparison, scope: Scope) -> Leaf:
         strict=written.operator in _STRICT,
         dated=declared.type in _DATED,
         step=STEPS.get(declared.type, 0),
+        unknown_when=_UNKNOWN_WHEN.get(written.operator),
+        equals_when=_EQUALS_WHEN.get(written.operator),
     )
 
 
@@ -246,7 +253,7 @@ def known(value: Value) -> Any:
 def exact_judge(leaf: Leaf) -> Callable[[Facts], Compared]:
     """The closure that shows what it compared."""
     fact, limit, compare, other = leaf.fact, leaf.limit, leaf.meaning.compare, leaf.limit_fact
-    if leaf.operator in _KNOWLEDGE:
+    if leaf.unknown_when is not None:
         wanted = leaf.operator is Operator.IS_KNOWN
 
         def knows(facts: Facts) -> Compared:

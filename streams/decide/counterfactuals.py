@@ -5,7 +5,7 @@ Read from the comparisons that the evaluation made; nothing is guessed and nothi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -80,7 +80,8 @@ def alternatives(judged: Judged, want: bool) -> list[Way]:
     if judged.truth is want:
         return [[]]
     if isinstance(judged, Compared):
-        return [[(judged, want)]]
+        # nobody can be asked to make a known fact unknown
+        return [] if judged.leaf.unknown_when is want else [[(judged, want)]]
     parts = judged.parts
     if judged.joined == "not":
         return alternatives(parts[0], not want)
@@ -150,6 +151,20 @@ def _size(change: Change) -> float:
 
 def _distance(way: list[Change]) -> tuple[int, float]:
     return len(way), sum([_size(change) for change in way])
+
+
+def applied(way: list[Change], facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The facts with the changes made; None where a change leaves open what a fact would be."""
+    changed = dict(facts)
+    for change in way:
+        leaf = change.one.leaf
+        if change.by is not None:
+            changed[leaf.fact] = change.needed
+        elif leaf.equals_when is change.want and not isinstance(change.one.limit, Unknown):
+            changed[leaf.fact] = change.one.limit
+        else:
+            return None
+    return changed
 
 
 def room(falls_by: Iterable[tuple[Judged, bool]]) -> list[Change]:

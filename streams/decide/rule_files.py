@@ -154,7 +154,9 @@ def _place(
     name = str(path[-1])
     parameters = cast(dict[str, Any], base.data.get("parameters", {}))
     rules = cast(dict[str, Any], base.data.get("rules", {}))
-    if name in parameters:
+    if name in parameters and value is None:
+        errors.append(overlay.error(path, f"{name} needs a value", "remove the line, or set one"))
+    elif name in parameters:
         _move(overlay, rooted, path, ("parameters", name, "value"), value)
     elif name in _DEEP:
         _move(overlay, rooted, path, (name,), value)
@@ -239,15 +241,31 @@ def _split(allowed: str) -> list[str]:
 
 
 def _real_path(data: Any, location: tuple[str | int, ...]) -> tuple[Path, str]:
-    """The path in the file of an error's location, which also names the variants tried."""
-    path: list[str | int] = []
-    here = data
-    for part in location:
-        inside_map = isinstance(here, dict) and part in here
-        inside_list = (
-            isinstance(here, list) and isinstance(part, int) and part < len(cast(list[Any], here))
-        )
-        if inside_map or inside_list:
-            here = cast(Any, here)[part]
-            path.append(part)
-    return tuple(path), str(location[-1]) if location else ""
+    """The path in the file of an error's location, which also names the variants that were tried."""
+    last = str(location[-1]) if location else ""
+    return _longest(data, location, 0, {}), last
+
+
+def _longest(
+    here: Any, location: tuple[str | int, ...], at: int, known: dict[tuple[int, int], Path]
+) -> Path:
+    """The longest way through the data: each part is a key or index, or the name of a variant."""
+    if at == len(location):
+        return ()
+    place = (id(here), at)
+    if place not in known:
+        found = _longest(here, location, at + 1, known)
+        inner, is_inside = _inside(here, location[at])
+        if is_inside:
+            taken: Path = (location[at], *_longest(inner, location, at + 1, known))
+            found = taken if len(taken) > len(found) else found
+        known[place] = found
+    return known[place]
+
+
+def _inside(here: Any, part: str | int) -> tuple[Any, bool]:
+    if isinstance(here, dict) and part in here:
+        return cast(dict[Any, Any], here)[part], True
+    if isinstance(here, list) and isinstance(part, int) and part < len(cast(list[Any], here)):
+        return cast(list[Any], here)[part], True
+    return None, False
