@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -31,6 +31,7 @@ create table lead (id int primary key, name text, long text);
 alter table lead alter column long set storage external;
 insert into lead select n, 'lead ' || n, repeat('x', 3000) from generate_series(1, 300) n;
 """
+NEVER = threading.Event()
 WRITES_PER_SECOND = 30
 
 
@@ -67,9 +68,9 @@ class Writer:
                 while not self._stopped:
                     self._one_transaction(application)
                     self.committed += 1
-                    time.sleep(1 / WRITES_PER_SECOND)
+                    NEVER.wait(1 / WRITES_PER_SECOND)
         except psycopg.OperationalError:
-            time.sleep(0.5)  # the server starts again
+            NEVER.wait(0.5)  # the server starts again
 
     def _one_transaction(self, application: psycopg.Connection) -> None:
         with application.transaction():
