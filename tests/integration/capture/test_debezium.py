@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from schemas.cdc import SourcePosition
-from tests.integration.capture.bench import CaptureBench, eventually
+from schemas.cdc import UNAVAILABLE, SourcePosition
+from schemas.topics import CAPTURE_HEARTBEAT
+from tests.integration.capture.bench import CaptureBench, eventually, read_all
 from tests.integration.capture.conftest import NewBench
 
 DDL = """
@@ -73,3 +76,44 @@ async def test_a_role_without_any_other_right_captures(captured: CaptureBench) -
         return len(await captured.changes("lead")) == 2
 
     await eventually(arrived, "the inserted row")
+
+
+async def test_a_key_change_is_told_by_headers_and_keeps_out_the_long_text(
+    captured: CaptureBench,
+) -> None:
+    captured.sql("update lead set id = 77 where id = 1")
+
+    async def moved() -> bool:
+        return len(await captured.changes("lead")) == 3
+
+    await eventually(moved, "deletion and creation")
+    changes = {one.key: one for one in await captured.changes("lead") if not one.snapshot}
+    deleted, created = changes['{"id":1}'], changes['{"id":77}']
+    assert (deleted.operation, deleted.new_key) == ("d", '{"id":77}')
+    assert (created.operation, created.old_key) == ("c", '{"id":1}')
+    assert created.after
+    assert created.after["long"] == UNAVAILABLE
+    assert deleted.position == created.position
+
+
+async def test_a_truncate_has_no_key_and_a_composite_key_is_sorted(captured: CaptureBench) -> None:
+    captured.sql("insert into tag_rel values (3, 1)")
+    captured.sql("truncate tag_rel")
+
+    async def truncated() -> bool:
+        return any(one.operation == "t" for one in await captured.changes("tag_rel"))
+
+    await eventually(truncated, "the truncate")
+    keys = {one.key for one in await captured.records("tag_rel")}
+    assert keys == {f'{{"lead_id":1,"tag_id":3,"tenant":"{captured.tenant}"}}'.encode(), None}
+
+
+async def test_heartbeats_name_the_tenant(captured: CaptureBench) -> None:
+    async def beats() -> bool:
+        servers = captured.stack.bootstrap_servers
+        return any(
+            json.loads(one.value or b"{}").get("tenant") == captured.tenant
+            for one in await read_all(servers, [CAPTURE_HEARTBEAT])
+        )
+
+    await eventually(beats, "a heartbeat")
