@@ -282,7 +282,7 @@ def _hints(table: PairTable) -> Sequence[Floats]:
 
 
 def _own_id(record: PreparedRecord) -> Sequence[str]:
-    return [record.record.id.casefold()]
+    return record.record.own_ids
 
 
 def _hint_ids(record: PreparedRecord) -> Sequence[str]:

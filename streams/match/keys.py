@@ -63,7 +63,7 @@ _KIND_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
 def _identity_keys(prepared: PreparedRecord) -> Iterator[MatchKey]:
     record = prepared.record
-    for value in (record.id, *record.external_ids):
+    for value in (*record.own_ids, *record.external_ids):
         if len(value) <= 64:
             yield MatchKey("identifier", value.casefold())
     for account in record.account_ids:

@@ -144,9 +144,10 @@ def _confidence(
 
 def _identifier(left: PreparedRecord, right: PreparedRecord) -> bool:
     """Whether one record holds the other's id (MATCH-4a)."""
-    return left.record.id.casefold() in {
-        hint.casefold() for hint in right.record.external_ids
-    } or right.record.id.casefold() in {hint.casefold() for hint in left.record.external_ids}
+    one, other = left.record, right.record
+    return any(hint.casefold() in one.own_ids for hint in other.external_ids) or any(
+        hint.casefold() in other.own_ids for hint in one.external_ids
+    )
 
 
 def _unit(score: float | None) -> float | None:

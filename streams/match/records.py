@@ -43,7 +43,8 @@ class MatchRecord:
 
     `domains` are registrable domains of the website, `email_domains` those of its e-mail
     addresses; shared hosts and free mail are already gone (CORE-11). `amount` is in `currency`
-    per `amount_period`. `external_ids` are hints that name a record of the other side (AM-8).
+    per `amount_period`. `external_ids` are hints that name a record of the other side (AM-8);
+    `former_ids` are the ids of records that were merged into this one, which such hints may name.
     """
 
     side: str
@@ -72,6 +73,7 @@ class MatchRecord:
     owner: str | None = None
     account_ids: tuple[str, ...] = ()
     external_ids: tuple[str, ...] = ()
+    former_ids: tuple[str, ...] = ()
 
     @classmethod
     def from_fields(
@@ -135,7 +137,13 @@ class MatchRecord:
                     for value in _texts(record, name)
                 )
             ),
+            former_ids=_texts(record, "former_ids"),
         )
+
+    @property
+    def own_ids(self) -> tuple[str, ...]:
+        """The ids that a hint may name it by, in lower case: its own and its former ones."""
+        return tuple(identifier.casefold() for identifier in (self.id, *self.former_ids))
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON-ready data, empty fields left out."""

@@ -21,14 +21,17 @@ COLUMNS = (
     "behind_right",
     "not_best_left",
     "not_best_right",
+    "tied_left",
+    "tied_right",
 )
 #: The weight expected of each feature before any data, as with comparisons.
 EXPECTED: Mapping[str, float] = dict(
-    zip(COLUMNS, (2.5, 1.8, 0.5, 1.5, 0.5, -1.0, -0.5), strict=True)
+    zip(COLUMNS, (2.5, 1.8, 0.5, 1.5, 0.5, -1.0, -0.5, -1.0, -0.5), strict=True)
 )
 #: Log-odds of a pair that is no rival any more; weaker pairs may be left out without a difference.
-NO_RIVAL = -6.0
+NO_RIVAL = -5.0
 _SCALE = 6.0
+_TIED = 0.25 / _SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,6 @@ def _features(log_odds: Floats, left_rival: Integers, right_rival: Integers) -> 
         other = np.where(rival >= 0, np.maximum(log_odds[rival], NO_RIVAL), NO_RIVAL)
         margin = np.clip(log_odds - other, -_SCALE, _SCALE) / _SCALE
         columns += [margin, np.minimum(margin, 0.0)]
-    columns.append((columns[1] <= 0.0).astype(np.float64))
-    columns.append((columns[3] <= 0.0).astype(np.float64))
+    columns += [(columns[margin] <= 0.0).astype(np.float64) for margin in (1, 3)]
+    columns += [(np.abs(columns[margin]) < _TIED).astype(np.float64) for margin in (1, 3)]
     return np.stack(columns, axis=1)

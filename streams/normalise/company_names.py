@@ -63,6 +63,8 @@ _DOING_BUSINESS_AS = re.compile(
 )
 _LENGTH_MARKS = dict.fromkeys(map(ord, "ッっー"))
 _ARABIC_ARTICLE = "ال"
+# "A. B. Smith" and "A B Volvo": a person's initials, where "AB Volvo" begins with a legal form.
+_INITIALS_LEAD = re.compile(r"[^\W\d_]\.?\s+[^\W\d_](?:\.|\s)")
 _TRADE_NAME = re.compile(r"(?:\s[-–—]\s|\()\s*([^\W\d_][\w.&]{2,})\s*\)?$")
 _JOINED_SCRIPT = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
 
@@ -192,7 +194,8 @@ def _form_at_start(latin: list[str], written: list[str]) -> tuple[int, str] | No
 class _NameWords:
     """The words of a name, in their script and in Latin, from which legal forms are cut."""
 
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+    def __init__(self, pairs: list[tuple[str, str]], *, initials_lead: bool = False) -> None:
+        self.initials_lead = initials_lead
         self.written = [written for written, _ in pairs]
         self.latin = [latin for _, latin in pairs]
         self.kinds: list[str] = []
@@ -209,7 +212,8 @@ class _NameWords:
             self.keep(0, len(self.latin) - found[0])
             while len(self.latin) > 1 and self.latin[-1] == "and":
                 self.keep(0, len(self.latin) - 1)
-        if found := _form_at_start(self.latin, self.written):
+        found = _form_at_start(self.latin, self.written)
+        if found and (found[0] > 1 or not self.initials_lead):
             self._note(self.latin[: found[0]], found[1])
             self.keep(found[0], len(self.latin))
 
@@ -261,7 +265,8 @@ def _latin_words(token: str) -> list[str]:
 def _name_words(text: str) -> tuple[_NameWords, list[str]]:
     text, kinds = _without_affix_forms(text) if not text.isascii() else (text, [])
     tokens = [part for token in _tokens(text) for part in _split_joined_script(token)]
-    return _NameWords([(token, word) for token in tokens for word in _latin_words(token)]), kinds
+    pairs = [(token, word) for token in tokens for word in _latin_words(token)]
+    return _NameWords(pairs, initials_lead=_INITIALS_LEAD.match(text) is not None), kinds
 
 
 @lru_cache(maxsize=262_144)
@@ -298,7 +303,8 @@ def normalised_company(name: str | None) -> str:
         return ""
     text = company_name_variants(name)[0]
     text, _ = _without_affix_forms(text) if not text.isascii() else (text, [])
-    words = _NameWords([(token, _latin(token)) for token in _tokens(text)])
+    pairs = [(token, _latin(token)) for token in _tokens(text)]
+    words = _NameWords(pairs, initials_lead=_INITIALS_LEAD.match(text) is not None)
     words.cut_legal_forms()
     while words.cut("group", first=False):
         words.cut_legal_forms()

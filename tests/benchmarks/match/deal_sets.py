@@ -29,10 +29,31 @@ class Blanked:
 
 
 WHOLE = Blanked("", frozenset())
+_DETAILS = frozenset(
+    {
+        "description",
+        "products",
+        "city",
+        "country",
+        "amount",
+        "currency",
+        "amount_period",
+        "stage",
+        "contact_names",
+        "contact_emails",
+        "owner",
+        "account_ids",
+        "external_ids",
+    }
+)
+_DATES = frozenset({"created_date", "close_date"})
 SPARSE = (
+    Blanked("-titles-and-dates", _DETAILS | {"domain"}),
+    Blanked("-titles-and-amounts", (_DETAILS | _DATES) - {"amount", "currency", "amount_period"}),
+    Blanked("-titles-only", _DETAILS | _DATES),
     Blanked("-no-texts", frozenset({"description", "products"})),
     Blanked("-no-people", frozenset({"contact_names", "contact_emails", "owner"})),
-    Blanked("-no-dates", frozenset({"created_date", "close_date"})),
+    Blanked("-no-dates", _DATES),
     Blanked("-no-ids", frozenset({"account_ids", "external_ids", "domain", "city", "country"})),
     Blanked("-no-amounts", frozenset({"amount", "currency", "amount_period"})),
 )
