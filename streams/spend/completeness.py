@@ -7,9 +7,7 @@ from typing import Literal
 MonthState = Literal["loading", "loaded", "final"]
 
 
-def reliable_state(
-    marker_state: str, expected_rows: int | None, counted_rows: int
-) -> MonthState:
+def reliable_state(marker_state: str, expected_rows: int | None, counted_rows: int) -> MonthState:
     """What may be said of a month: what its marker says, once the rows that it counts are here.
 
     More rows than expected are rows that a restatement is about to delete: nothing is missing. A
