@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
@@ -157,23 +158,25 @@ def _ids(
     claims: list[tuple[int, str, int]] = []
     for index, group in enumerate(groups):
         shared = Counter(was[place] for place in group if place in was)
-        claims += [(-count, company, index) for company, count in shared.items()]
+        claims += [(-common, company, index) for company, common in shared.items()]
     ids: dict[int, str] = {}
     taken: set[str] = set()
     for _, company, index in sorted(claims):
         if company not in taken and index not in ids:
             ids[index] = company
             taken.add(company)
-    return [ids.get(index) or _new_id(tenant, group, taken) for index, group in enumerate(groups)]
+    used = set(previous)
+    return [ids.get(index) or _new_id(tenant, group[0], used) for index, group in enumerate(groups)]
 
 
-def _new_id(tenant: str, group: Sequence[Place], taken: set[str]) -> str:
-    for place in group:
-        made = str(uuid5(_COMPANY_NAMESPACE, "\x1f".join((tenant, *place))))
-        if made not in taken:
-            taken.add(made)
-            return made
-    raise ValueError(f"no free company id for {group[0]}: an earlier company holds all of them")
+def _new_id(tenant: str, first: Place, used: set[str]) -> str:
+    """An id made from the company's first record that no company has had."""
+    made = (
+        str(uuid5(_COMPANY_NAMESPACE, "\x1f".join((tenant, *first, str(turn))))) for turn in count()
+    )
+    free = next(identifier for identifier in made if identifier not in used)
+    used.add(free)
+    return free
 
 
 def _company(company_id: str, records: Sequence[MatchRecord], clusters: _Clusters) -> GoldenCompany:

@@ -126,7 +126,7 @@ def train(
     verdicts: Annotated[
         list[Path] | None, typer.Option(help="Reviewers' verdicts, JSON lines; may be repeated.")
     ] = None,
-    active: ModelOption = None,
+    model: ModelOption = None,
     from_active: Annotated[
         bool, typer.Option("--from-active", help="Move the active weights instead of fresh ones.")
     ] = False,
@@ -146,7 +146,7 @@ def train(
     if not folders and not verdicts:
         _fail("nothing to learn from: name folders of labelled pairs, or --verdicts FILE", code=2)
     with _told():
-        base = load_model(active)
+        base = load_model(model)
         labelled = [read_labelled_set(folder, profile.value) for folder in folders or []]
         spoken = [read_verdicts(path, profile.value) for path in verdicts or []]
         known = base.profiles.get(profile.value) if from_active else None
