@@ -19,7 +19,7 @@ from connectors.postgres.capture import CapturedSource
 from connectors.postgres.capture_polls import next_poll
 from connectors.postgres.claims import Claims
 from connectors.postgres.pool import Connection, connection, transaction
-from connectors.postgres.source import SourceTable, source_connection
+from connectors.postgres.source import SourceSession, SourceTable
 from schemas.results import Rejected, Retryable
 from schemas.tenants import CaptureMode
 from workers.capture_control import SourceToCapture, begin_epoch, tell_completeness
@@ -45,6 +45,7 @@ class CaptureLoop:
         self._claims = claims
         source = target.source
         self._poller = Poller(context.pool, source.db_schema, dict(source.without), self._send)
+        self._session = SourceSession(target.dsn)
         self._watch = ConnectorWatch(context, target)
         self._marks: dict[str, tuple[int, int]] = {}
         self._marks_checked: dict[str, tuple[int, int]] | None = None
@@ -62,6 +63,7 @@ class CaptureLoop:
                     )
                     rest = _REST_SECONDS
                 await _pause(stop, rest)
+        await self._session.close()
 
     async def turn(self) -> float:
         """Does what is due; returns how many seconds to rest. Raises Retryable."""
@@ -87,7 +89,7 @@ class CaptureLoop:
         began = time.monotonic()
         problems: Sequence[str] = ()
         try:
-            async with source_connection(self._target.dsn) as source:
+            async with self._session.connection() as source:
                 result = await self._poller.poll(known, source)
             problems = result.problems
             self._note_marks(result.tables)
@@ -173,7 +175,7 @@ class CaptureLoop:
             if poll is None:
                 return 0
         try:
-            async with source_connection(self._target.dsn) as source:
+            async with self._session.connection() as source:
                 count = await self._compare(known, source, poll)
         except asyncpg.PostgresError as problem:
             raise Retryable(f"the source {self._target}: {problem}") from problem

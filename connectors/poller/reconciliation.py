@@ -35,10 +35,13 @@ async def reconcile(
     """Sends a deletion for every row that raw has and the source has not; returns how many.
 
     `poll` is a poll number claimed for this, None in log-based capture. Tables that cannot be read
-    are left alone. The caller sees to it that no snapshot is under way. Raises Retryable.
+    are left alone, and so is everything where the source is not the one that was captured. The
+    caller sees to it that no snapshot is under way. Raises Retryable.
     """
     count = 0
     async with raw_moment(pool) as raw, source_moment(source) as moment:
+        if known.identity not in ("", moment.identity):
+            return 0
         tables = await describe_tables(source, schema, known.tables)
         for name in known.tables:
             table = tables.get(name)

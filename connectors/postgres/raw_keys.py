@@ -26,6 +26,7 @@ async def raw_moment(pool: Pool) -> AsyncIterator[RawMoment]:
         pool.acquire() as borrowed,
         borrowed.transaction(isolation="repeatable_read"),
     ):
+        await borrowed.fetchval("select pg_current_snapshot()")  # from here on raw stands still
         await borrowed.execute(
             "create temporary table source_keys (pk text primary key) on commit drop"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -96,6 +96,35 @@ async def source_connection(dsn: str) -> AsyncIterator[Connection]:
         connection.terminate()
 
 
+class SourceSession:
+    """One connection to a source, opened when it is needed and kept while it is sound."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._opened: AsyncExitStack | None = None
+        self._connection: Connection | None = None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """The connection; whatever goes wrong inside closes it. Raises as `source_connection`."""
+        kept = self._connection
+        if kept is None or kept.is_closed() or self._opened is None:
+            self._opened = AsyncExitStack()
+            kept = await self._opened.enter_async_context(source_connection(self._dsn))
+            self._connection = kept
+        try:
+            yield kept
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Ends the connection, if there is one."""
+        opened, self._opened, self._connection = self._opened, None, None
+        if opened is not None:
+            await opened.aclose()
+
+
 @asynccontextmanager
 async def source_moment(connection: Connection) -> AsyncIterator[SourceMoment]:
     """One moment of the source: everything read inside is of the same snapshot."""
@@ -114,11 +143,12 @@ async def source_moment(connection: Connection) -> AsyncIterator[SourceMoment]:
 
 
 async def cluster_identity(connection: Connection) -> str:
-    """`<system identifier>/<timeline>`: differs after a restore or a failover."""
+    """`<system identifier>/<timeline>/<database>`: another one after a restore or a failover."""
     identity: str | None = await connection.fetchval(
         """
         select (select system_identifier from pg_control_system())::text || '/' ||
-               (select timeline_id from pg_control_checkpoint())::text
+               (select timeline_id from pg_control_checkpoint())::text || '/' ||
+               (select oid from pg_database where datname = current_database())::text
         """
     )
     return identity or ""

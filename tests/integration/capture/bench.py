@@ -66,6 +66,7 @@ class CaptureBench:
     tables: tuple[str, ...]
     role: str
     mode: str = "debezium"
+    reconcile_seconds: float = 3600
     without: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -87,7 +88,10 @@ class CaptureBench:
                 "kafka": {"bootstrap_servers": self.stack.bootstrap_servers},
                 "connect": {"url": self.stack.connect_url},
                 "config": {"directory": self.config},
-                "worker": {"poll_interval_seconds": 0.2, "reconcile_interval_seconds": 3600},
+                "worker": {
+                    "poll_interval_seconds": 0.2,
+                    "reconcile_interval_seconds": self.reconcile_seconds,
+                },
             }
         )
 

@@ -178,3 +178,25 @@ async def test_a_snapshot_that_begins_by_itself_gets_a_new_epoch(new_bench: NewB
             [Incoming("capture.notification", 0, 0, b"", json.dumps(later).encode())]
         )
     assert bench.registered("epoch, phase") == (2, "snapshot")
+
+
+async def test_keys_are_compared_now_and_then_in_log_based_capture_too(new_bench: NewBench) -> None:
+    """A row that raw has and the source has not is deleted; the key may be used again at once."""
+    bench = await new_bench(DDL, ("lead",), reconcile_seconds=1)
+    await bench.apply()
+    async with working(bench):
+        await eventually(bench.complete, "completeness")
+        bench.sql("update lead set name = 'logged' where id = 1")
+        await eventually(lambda: bench.raw("lead")['{"id":1}']["name"] == "logged", "the update")
+        bench.platform(
+            "update raw.rows set pk = '{\"id\":999}' where tenant = %s and source_table = %s"
+            " and pk = '{\"id\":1}'",
+            bench.tenant,
+            f"{bench.source}.lead",
+        )
+        await eventually(lambda: '{"id":999}' not in bench.raw("lead"), "the deletion")
+        bench.sql("insert into lead (id, name) values (999, 'used again')")
+        await eventually(lambda: '{"id":999}' in bench.raw("lead"), "the insertion")
+    [deletion] = [one for one in await bench.changes("lead") if one.operation == "d"]
+    [insertion] = [one for one in await bench.changes("lead") if one.operation == "c"]
+    assert deletion.position < insertion.position
