@@ -68,7 +68,7 @@ class NormaliseProcessor:
         changes = [one for one in changes if one.operation != TRUNCATE]
         if changes:
             async with connection(self._pool) as opened:
-                await prefer_indexes(opened)
+                await prefer_indexes(opened, len(changes))
                 async with self._raw.settling(), opened.transaction():
                     touched = await self._raw.store(opened, changes)
                 await self._derived.compute(opened, touched)
@@ -77,7 +77,7 @@ class NormaliseProcessor:
     async def process_dirty(self, items: Sequence[DirtyItem]) -> None:
         """Computes records, and the records that marked rows reach, again."""
         async with connection(self._pool) as opened:
-            await prefer_indexes(opened)
+            await prefer_indexes(opened, len(items))
             await self._derived.compute_marked(opened, items)
 
 

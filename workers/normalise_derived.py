@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 
 from connectors.postgres.billing import COST, announce_spend_again
 from connectors.postgres.billing_months import note_load_markers
-from connectors.postgres.core_records import RevisedRecord, revise_records
+from connectors.postgres.core_records import RevisedRecord, lock_records, revise_records
 from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.outbox import Outbox, OutboxMessage
 from connectors.postgres.pool import Connection
-from connectors.postgres.raw_lookups import answered, locked_roots
+from connectors.postgres.raw_lookups import answered, lock_roots
 from streams.normalise.derive import Derived, Touched, Wanted, derived, gathering, reaching
 from streams.normalise.mapping import ROOT
-from streams.normalise.plan import Plan, RecordPlan
-from workers.normalise_raw import WORKER, TouchedByPack, store_ledger
+from streams.normalise.plan import Plan
+from workers.normalise_raw import WORKER, TouchedByPack, store_ledgers
 from workers.normalise_tenants import TenantPlans, mark_of_record
 from workers.runtime.clock import Clock
 
-_RECORDS_AT_ONCE = 500
+_RECORDS_AT_ONCE = 2000
 WIDE = 200
 """Dependents beyond this, for each change, are left to the marked records (design.md section 3)."""
 
@@ -73,45 +72,46 @@ class DerivedStep:
     ) -> None:
         for part in _parts(sorted(wanted, key=_order)):
             async with opened.transaction():
-                now = self._clock.wall()
-                records = [one for one in part if one[0].is_record]
-                messages: list[OutboxMessage] = []
-                if records:
-                    revised, messages = await revise_records(
-                        opened, plan, tenant, pack, records, now
-                    )
-                    messages += await announce_spend_again(
-                        opened, tenant, pack, _reowned(revised), _cost_tables(plan), now
-                    )
-                messages += await self._compute_billing(opened, tenant, pack, plan, part, now)
-                await self._outbox.put(opened, messages)
+                await self._outbox.put(
+                    opened, await self._computed(opened, tenant, pack, plan, part)
+                )
 
-    async def _compute_billing(
+    async def _computed(
         self,
         opened: Connection,
         tenant: str,
         pack: str,
         plan: Plan,
         wanted: Sequence[Wanted],
-        now: datetime,
     ) -> list[OutboxMessage]:
-        """Billing rows and load markers, under the locks of their raw rows."""
+        """Computes and stores within the transaction; returns the events.
+
+        Locks come first: those of the core records, then those of the raw rows that billing rows and
+        load markers are named by. What they are derived from is read after.
+        """
+        now = self._clock.wall()
+        records = [one for one in wanted if one[0].is_record]
         others = [one for one in wanted if not one[0].is_record]
-        if not others:
-            return []
-        await locked_roots(opened, plan, tenant, others)
-        rows = await answered(opened, plan, tenant, gathering(others))
-        results: dict[RecordPlan, list[Derived]] = defaultdict(list)
-        for one in others:
-            results[one[0]].append(derived(*one, rows[one]))
-        messages: list[OutboxMessage] = []
-        for record, of_record in results.items():
-            if record.load_of is None:
-                messages += await store_ledger(opened, tenant, pack, record, of_record, now)
-            else:
-                messages += await note_load_markers(
-                    opened, tenant, pack, record.load_of, of_record, now
-                )
+        stored = await lock_records(opened, tenant, pack, records) if records else {}
+        if others:
+            await lock_roots(opened, plan, tenant, others)
+        rows = await answered(opened, plan, tenant, gathering(wanted))
+        results = [derived(*one, rows[one]) for one in wanted]
+        revised, messages = await revise_records(
+            opened, tenant, pack, stored, [one for one in results if one.record.is_record], now
+        )
+        messages += await announce_spend_again(
+            opened, tenant, pack, _reowned(revised), _cost_tables(plan), now
+        )
+        ledger = [one for one in results if one.record.ledger]
+        if ledger:
+            messages += await store_ledgers(opened, tenant, pack, ledger, now)
+        markers: dict[str, list[Derived]] = defaultdict(list)
+        for one in results:
+            if one.record.load_of is not None:
+                markers[one.record.load_of].append(one)
+        for table, of_table in markers.items():
+            messages += await note_load_markers(opened, tenant, pack, table, of_table, now)
         return messages
 
 

@@ -18,7 +18,6 @@ from schemas.cdc import Change
 from streams.normalise.derive import Derived, Touched, derived
 from streams.normalise.fold import HANDED_OVER
 from streams.normalise.mapping import ROOT
-from streams.normalise.plan import RecordPlan
 from streams.normalise.rows import SourceRow
 from workers.normalise_tenants import TenantPlans, mark_of_rows
 from workers.runtime.clock import Clock
@@ -88,7 +87,7 @@ class RawStep:
         self, connection: Connection, stored: Sequence[StoredChange], now: datetime
     ) -> list[OutboxMessage]:
         """Billing rows that depend on their own raw row alone, whose lock is held."""
-        ledgers: dict[tuple[str, str, RecordPlan], list[Derived]] = defaultdict(list)
+        rows: dict[tuple[str, str], list[Derived]] = defaultdict(list)
         for one in stored:
             row = one.folded.after
             if row.operation == HANDED_OVER:
@@ -97,12 +96,10 @@ class RawStep:
                 root = SourceRow(
                     one.id.table, one.id.key, row.image, row.position, row.committed_at, row.deleted
                 )
-                ledgers[one.id.tenant, pack, record].append(
-                    derived(record, one.id.key, {ROOT: (root,)})
-                )
+                rows[one.id.tenant, pack].append(derived(record, one.id.key, {ROOT: (root,)}))
         messages: list[OutboxMessage] = []
-        for (tenant, pack, record), rows in ledgers.items():
-            messages += await store_ledger(connection, tenant, pack, record, rows, now)
+        for (tenant, pack), of_pack in rows.items():
+            messages += await store_ledgers(connection, tenant, pack, of_pack, now)
         return messages
 
     async def truncate(self, connection: Connection, change: Change) -> None:
@@ -121,20 +118,17 @@ class RawStep:
             await mark_dirty(connection, WORKER, marks[at : at + _MARKS_AT_ONCE])
 
 
-async def store_ledger(
-    connection: Connection,
-    tenant: str,
-    pack: str,
-    record: RecordPlan,
-    rows: Sequence[Derived],
-    now: datetime,
+async def store_ledgers(
+    connection: Connection, tenant: str, pack: str, rows: Sequence[Derived], now: datetime
 ) -> list[OutboxMessage]:
-    """Stores a ledger's rows; cost rows also revise the totals and the completeness of their months."""
-    touched = await store_billing(connection, tenant, pack, record, rows)
-    if record.ledger != "cost" or not touched:
+    """Stores billing rows; cost rows also revise the totals and the completeness of their months."""
+    touched = await store_billing(connection, tenant, pack, rows)
+    if not touched:
         return []
-    messages = await revise_spend(connection, tenant, pack, rows, touched, now)
+    totals = set().union(*touched.values())
+    messages = await revise_spend(connection, tenant, pack, rows, totals, now)
     committed_at = max(one.committed_at for row in rows for one in row.inputs)
-    return messages + await settle_months(
-        connection, tenant, pack, record.table, {month for _, month in touched}, committed_at, now
-    )
+    for table, of_table in touched.items():
+        months = {month for _, month in of_table}
+        messages += await settle_months(connection, tenant, pack, table, months, committed_at, now)
+    return messages

@@ -22,6 +22,9 @@ class TenantPlans:
     _tracked: dict[str, tuple[TrackedColumn, ...]] = field(
         default_factory=dict[str, tuple[TrackedColumn, ...]]
     )
+    _own_ledgers: dict[str, tuple[tuple[str, RecordPlan], ...]] = field(
+        default_factory=dict[str, tuple[tuple[str, RecordPlan], ...]]
+    )
 
     def tracked(self, table: str) -> tuple[TrackedColumn, ...]:
         """The columns of a table whose moves are kept."""
@@ -45,13 +48,18 @@ class TenantPlans:
         }
         return read.difference(columns)
 
-    def own_ledgers(self, table: str) -> Iterator[tuple[str, RecordPlan]]:
-        """Ledgers whose rows depend on nothing but a row of this table, by pack."""
-        for pack, plan in self.by_pack.items():
-            known = plan.tables.get(table)
-            for reader in known.readers if known else ():
-                if reader.alias == ROOT and reader.record.ledger and not reader.record.levels:
-                    yield pack, reader.record
+    def own_ledgers(self, table: str) -> tuple[tuple[str, RecordPlan], ...]:
+        """Ledgers whose rows depend on nothing but a row of this table, with their packs."""
+        found = self._own_ledgers.get(table)
+        if found is None:
+            found = self._own_ledgers[table] = tuple(
+                (pack, reader.record)
+                for pack, plan in self.by_pack.items()
+                if (known := plan.tables.get(table)) is not None
+                for reader in known.readers
+                if reader.alias == ROOT and reader.record.ledger and not reader.record.levels
+            )
+        return found
 
     def touched(self, table: str, change: Folded) -> Iterator[tuple[str, Touched]]:
         """What a stored change may reach, by pack; rows of `own_ledgers` are done already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
@@ -10,7 +11,6 @@ from connectors.postgres.pool import Connection
 from schemas import topics
 from schemas.events import SpendMonthRevised
 from streams.normalise.derive import Derived
-from streams.normalise.plan import RecordPlan
 
 COST = "cost"
 
@@ -18,24 +18,26 @@ AccountMonth = tuple[str, date]
 
 _STORE = """
 with new as (
-  select * from unnest($4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[],
-    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-    $17::text[], $18::bool[], $19::bool[], $20::text[], $21::timestamptz[])
-    as k (source_key, epoch, position, customer, payer_account_id, account_id, product_code,
-          product_name, line_type, month, usage_quantity, usage_unit, amount, currency, final,
-          deleted, dq_flags, committed_at)),
+  select * from unnest($3::text[], $4::text[], $5::text[], $6::int[], $7::bigint[], $8::text[],
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+    $16::text[], $17::text[], $18::text[], $19::bool[], $20::bool[], $21::text[], $22::timestamptz[])
+    as k (ledger, source_table, source_key, epoch, position, customer, payer_account_id, account_id,
+          product_code, product_name, line_type, month, usage_quantity, usage_unit, amount, currency,
+          final, deleted, dq_flags, committed_at)),
 before as (
-  select b.account_id, b.month from new cross join lateral (
-    select account_id, month from core.billing_records
-     where tenant = $1 and source_table = $3 and source_key = new.source_key offset 0) b),
+  select b.* from new cross join lateral (
+    select ledger, source_table, account_id, month from core.billing_records
+     where tenant = $1 and source_table = new.source_table and source_key = new.source_key
+    offset 0) b
+   where new.ledger = 'cost'),
 stored as (
   insert into core.billing_records
     (tenant, pack, ledger, source_table, source_key, epoch, position, customer, payer_account_id,
      account_id, product_code, product_name, line_type, month, usage_quantity, usage_unit, amount,
      currency, final, deleted, dq_flags, committed_at)
-  select $1, $2, $22, $3, source_key, epoch, position, customer, payer_account_id, account_id,
-         product_code, product_name, line_type, month::date, usage_quantity::numeric, usage_unit,
-         amount::numeric, currency, final, deleted,
+  select $1, $2, ledger, source_table, source_key, epoch, position, customer, payer_account_id,
+         account_id, product_code, product_name, line_type, month::date, usage_quantity::numeric,
+         usage_unit, amount::numeric, currency, final, deleted,
          coalesce(string_to_array(nullif(dq_flags, ''), chr(31)), '{}'), committed_at
     from new
   on conflict (tenant, source_table, source_key) do update set
@@ -48,15 +50,20 @@ stored as (
     amount = excluded.amount, currency = excluded.currency, final = excluded.final,
     deleted = excluded.deleted, dq_flags = excluded.dq_flags, committed_at = excluded.committed_at
   where (billing_records.epoch, billing_records.position) <= (excluded.epoch, excluded.position))
-select account_id, month from before where month is not null
+select source_table, account_id, month from before where month is not null and ledger = 'cost'
 union
-select account_id, month::date from new where month is not null
+select source_table, account_id, month::date from new where month is not null and ledger = 'cost'
 """
 
 _WITHDRAW = """
-update core.billing_records set deleted = true
- where tenant = $1 and source_table = $2 and source_key = any($3::text[]) and not deleted
-returning account_id, month
+update core.billing_records b set deleted = true
+  from (select r.place
+          from unnest($2::text[], $3::text[]) as k (source_table, source_key) cross join lateral (
+            select ctid as place from core.billing_records
+             where tenant = $1 and source_table = k.source_table and source_key = k.source_key
+               and not deleted offset 0) r) found
+ where b.ctid = found.place
+returning b.ledger, b.source_table, b.account_id, b.month
 """
 
 _MAKE_SPEND = """
@@ -115,44 +122,46 @@ select account_id, customer, payer_account_id from core.accounts
 
 
 async def store_billing(
-    connection: Connection, tenant: str, pack: str, record: RecordPlan, rows: Sequence[Derived]
-) -> set[AccountMonth]:
-    """Stores billing rows of one ledger; returns the accounts and months that they are or were in.
+    connection: Connection, tenant: str, pack: str, rows: Sequence[Derived]
+) -> dict[str, set[AccountMonth]]:
+    """Stores billing rows; returns by cost table the accounts and months that they are or were in.
 
-    The caller holds the locks of their raw rows. A row that is no longer of this ledger (an invoice
+    The caller holds the locks of their raw rows. A row that is no longer of its ledger (an invoice
     set back to draft) is withdrawn.
     """
-    touched: set[AccountMonth] = set()
+    touched: dict[str, set[AccountMonth]] = defaultdict(set)
     present = [row for row in rows if row.present]
     absent = [row for row in rows if not row.present and row.inputs]
     if present:
-        found = await connection.fetch(_STORE, *_arrays(tenant, pack, record, present))
-        touched.update((one["account_id"], one["month"]) for one in found)
+        for one in await connection.fetch(_STORE, *_arrays(tenant, pack, present)):
+            touched[one["source_table"]].add((one["account_id"], one["month"]))
     if absent:
+        tables = [row.record.table for row in absent]
         keys = [row.inputs[0].key for row in absent]
-        found = await connection.fetch(_WITHDRAW, tenant, record.table, keys)
-        touched.update((one["account_id"], one["month"]) for one in found if one["month"])
+        for one in await connection.fetch(_WITHDRAW, tenant, tables, keys):
+            if one["ledger"] == COST and one["month"]:
+                touched[one["source_table"]].add((one["account_id"], one["month"]))
     return touched
 
 
-def _arrays(
-    tenant: str, pack: str, record: RecordPlan, rows: Sequence[Derived]
-) -> tuple[object, ...]:
+def _arrays(tenant: str, pack: str, rows: Sequence[Derived]) -> tuple[object, ...]:
     roots = [row.inputs[0] for row in rows]
+    fields = [row.fields for row in rows]
 
     def texts(name: str) -> list[object]:
-        return [row.fields.get(name) for row in rows]
+        return [of_row.get(name) for of_row in fields]
 
     return (
         tenant,
         pack,
-        record.table,
+        [row.record.ledger for row in rows],
+        [row.record.table for row in rows],
         [root.key for root in roots],
         [root.position.epoch for root in roots],
         [root.position.value for root in roots],
         texts("customer"),
         texts("payer_account_id"),
-        [row.fields.get("account_id") or "" for row in rows],
+        [of_row.get("account_id") or "" for of_row in fields],
         texts("product_code"),
         texts("product_name"),
         texts("line_type"),
@@ -160,12 +169,11 @@ def _arrays(
         texts("usage_quantity"),
         texts("usage_unit"),
         texts("amount"),
-        [row.fields.get("currency") or "" for row in rows],
-        [row.fields.get("final") is True for row in rows],
+        [of_row.get("currency") or "" for of_row in fields],
+        [of_row.get("final") is True for of_row in fields],
         [row.deleted for row in rows],
         ["\x1f".join(row.flags) for row in rows],
-        [max(one.committed_at for one in row.inputs) for row in rows],
-        record.ledger,
+        [max([one.committed_at for one in row.inputs]) for row in rows],
     )
 
 
@@ -179,8 +187,8 @@ async def revise_spend(
 ) -> list[OutboxMessage]:
     """Sums up the cost of accounts and months again; returns the events of those that differ.
 
-    `rows` are the cost rows just stored. Takes the locks of the totals in sorted order and reads the
-    rows in the statement after, so that of two batches the second sees both.
+    `rows` are the rows just stored, of any ledger. Takes the locks of the totals in sorted order and
+    reads the rows in the statement after, so that of two batches the second sees both.
     """
     ordered = sorted(touched)
     if not ordered:
@@ -193,7 +201,7 @@ async def revise_spend(
                 one.fields.get("currency") or "",
             )
             for one in rows
-            if one.present and one.fields.get("month")
+            if one.present and one.record.ledger == COST and one.fields.get("month")
         }
     )
     if new:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,9 @@ import orjson
 
 from connectors.postgres.outbox import OutboxMessage, message
 from connectors.postgres.pool import Connection
-from connectors.postgres.raw_lookups import answered
 from schemas import topics
 from schemas.events import DataQualityViolated, RecordNormalised
-from streams.normalise.derive import Derived, Wanted, derived, gathering
-from streams.normalise.plan import Plan
+from streams.normalise.derive import Derived, Wanted
 
 RECORD_TOPICS: Mapping[str, str] = {
     "opportunity": topics.CORE_OPPORTUNITY,
@@ -99,26 +97,36 @@ class RevisedRecord:
         return self.version != self.before.version
 
 
-async def revise_records(
-    connection: Connection,
-    plan: Plan,
-    tenant: str,
-    pack: str,
-    wanted: Sequence[Wanted],
-    now: datetime,
-) -> tuple[list[RevisedRecord], list[OutboxMessage]]:
-    """Computes records again within the caller's transaction; returns what changed and its events.
+async def lock_records(
+    connection: Connection, tenant: str, pack: str, wanted: Iterable[Wanted]
+) -> dict[Wanted, StoredRecord]:
+    """The records, locked in sorted order; those that did not exist are made first.
 
-    Locks the records in sorted order, reads their source rows in the statements after, compares and
-    writes. Whoever comes second of two transactions that touch a record sees both changes.
+    What they are derived from must be read in the statements after: whoever comes second of two
+    transactions that touch a record then sees both changes.
     """
     ordered = sorted(wanted, key=_order)
-    stored = await _locked(connection, tenant, pack, ordered)
-    rows = await answered(connection, plan, tenant, gathering(ordered))
+    found = await _lock(connection, tenant, pack, ordered)
+    missing = [one for one in ordered if one not in found]
+    if missing:
+        await connection.execute(_MAKE, tenant, pack, *_keys(missing))
+        found.update(await _lock(connection, tenant, pack, missing))
+    return found
+
+
+async def revise_records(
+    connection: Connection,
+    tenant: str,
+    pack: str,
+    stored: Mapping[Wanted, StoredRecord],
+    results: Iterable[Derived],
+    now: datetime,
+) -> tuple[list[RevisedRecord], list[OutboxMessage]]:
+    """Writes what the results change in the locked records; returns the changes and their events."""
     revised: list[RevisedRecord] = []
     unused: list[Wanted] = []
-    for one in ordered:
-        result = derived(*one, rows[one])
+    for result in results:
+        one = (result.record, result.id)
         before = stored[one]
         if not result.present and before.version == 0:
             unused.append(one)
@@ -144,18 +152,6 @@ def _keys(wanted: Sequence[Wanted]) -> tuple[list[str], list[str], list[str]]:
         [record.side for record, _ in wanted],
         [id for _, id in wanted],
     )
-
-
-async def _locked(
-    connection: Connection, tenant: str, pack: str, wanted: Sequence[Wanted]
-) -> dict[Wanted, StoredRecord]:
-    """The records, locked in the order given; those that did not exist are made first."""
-    found = await _lock(connection, tenant, pack, wanted)
-    missing = [one for one in wanted if one not in found]
-    if missing:
-        await connection.execute(_MAKE, tenant, pack, *_keys(missing))
-        found.update(await _lock(connection, tenant, pack, missing))
-    return found
 
 
 async def _lock(

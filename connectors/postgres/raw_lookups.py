@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Generator, Iterable
 from typing import Any, TypeVar
 
@@ -19,15 +20,19 @@ _Result = TypeVar("_Result")
 _WHOLE_NUMBER = re.compile(r"-?[1-9][0-9]*|0")
 
 
-async def prefer_indexes(connection: Connection) -> None:
+_PREFER = "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off"
+_PLAN_ANEW = _PREFER + "; set plan_cache_mode = force_custom_plan"
+_LARGE_BATCH = 50
+
+
+async def prefer_indexes(connection: Connection, batch: int) -> None:
     """Until the connection is released: rows are found one by one, whatever the statistics say.
 
     Statements are prepared while tables are still empty and then live on; a plan that reads whole
-    tables would be right at that moment and ruinous an hour later.
+    tables would be right at that moment and ruinous an hour later. Planning a statement anew costs
+    less than a millisecond: nothing for a large batch, a lot for a single row.
     """
-    await connection.execute(
-        "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off"
-    )
+    await connection.execute(_PLAN_ANEW if batch > _LARGE_BATCH else _PREFER)
 
 
 async def answered(
@@ -114,27 +119,24 @@ def _question(table: TablePlan, column: str, place: int, by_key: bool, keys_only
     )
 
 
-_LOCK_ROOTS = """
-select 1 from unnest($2::text[], $3::text[]) as k (source_table, pk) cross join lateral (
-  select 1 from raw.rows r
-   where r.tenant = $1 and r.source_table = k.source_table and r.pk = k.pk for no key update) locked
-"""
-
-
-async def locked_roots(
+async def lock_roots(
     connection: Connection, plan: Plan, tenant: str, wanted: Iterable[Wanted]
 ) -> None:
     """Locks the root rows of billing rows and load markers, which have no record of their own.
 
     Their ids are primary keys: a ledger's rows are found by nothing else.
     """
-    roots = sorted(
-        (record.table, _key(plan.tables[record.table], record.id_column, id))
-        for record, id in wanted
-    )
-    await connection.execute(
-        _LOCK_ROOTS, tenant, [table for table, _ in roots], [key for _, key in roots]
-    )
+    keys: dict[str, list[str]] = defaultdict(list)
+    for record, id in wanted:
+        keys[record.table].append(_key(plan.tables[record.table], record.id_column, id))
+    for table in sorted(keys):
+        await connection.execute(
+            "select 1 from unnest($2::text[]) as k (pk) cross join lateral (select 1 from raw.rows r"
+            f" where r.tenant = $1 and r.source_table = {literal(table)} and r.pk = k.pk"
+            " for no key update) locked",
+            tenant,
+            sorted(keys[table]),
+        )
 
 
 def literal(text: str) -> str:

@@ -76,7 +76,7 @@ async def store_changes(
     related: set[RowId] = set()
     for change in changes:
         if change.key is not None:
-            by_row[RowId(change.tenant, change.source_table, change.key)].append(change)
+            by_row[RowId(change.source_table, change.tenant, change.key)].append(change)
             related.update(related_rows(change))
     rows, truncates = await _locked(connection, sorted(related))
     found: dict[RowId, Folded] = {}
@@ -99,7 +99,7 @@ def _moves(id: RowId, result: Folded) -> Iterable[StoredChange]:
         key = canonical_key({"new": move.new, "old": move.old, "row": id.key})
         image = {"new": move.new, "old": move.old, "row": id.key, "column": move.column}
         row = RawRow(image, result.after.position, "c", False, result.after.committed_at)
-        yield StoredChange(RowId(id.tenant, id.table + MOVES_SUFFIX, key), Folded(None, row), True)
+        yield StoredChange(RowId(id.table + MOVES_SUFFIX, id.tenant, key), Folded(None, row), True)
 
 
 async def _hand_over(
@@ -107,7 +107,7 @@ async def _hand_over(
 ) -> None:
     """Gives the last images of rows whose primary key changed to the rows that they go on as."""
     leaving = [
-        (id, RowId(id.tenant, id.table, state.moved_to), state, result.again)
+        (id, RowId(id.table, id.tenant, state.moved_to), state, result.again)
         for id, result in found.items()
         for state in result.left
         if state.moved_to is not None
@@ -128,7 +128,7 @@ async def _hand_over(
             seen = again or (known.again if known else False)
             found[heir] = Folded(known.before if known else before, after, seen)
             if after.deleted and after.moved_to is not None and after != before:
-                further.append((heir, RowId(heir.tenant, heir.table, after.moved_to), after, again))
+                further.append((heir, RowId(heir.table, heir.tenant, after.moved_to), after, again))
         leaving = further
 
 

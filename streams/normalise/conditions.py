@@ -25,8 +25,7 @@ def compiled_condition(condition: object) -> Test:
     if isinstance(condition, Mapping):
         return _compiled_form(cast("Mapping[str, object]", condition))
     if isinstance(condition, list):
-        tests = [compiled_condition(one) for one in cast("list[object]", condition)]
-        return lambda value: any(test(value) for test in tests)
+        return _compiled_list(cast("list[object]", condition))
     if condition is None:
         return lambda value: value is None
     if isinstance(condition, bool):
@@ -38,6 +37,14 @@ def compiled_condition(condition: object) -> Test:
         number = Decimal(str(condition))
         return lambda value: as_number(value) == number
     raise MappingError(f"condition {condition!r} is not one of: {_FORMS}")
+
+
+def _compiled_list(conditions: list[object]) -> Test:
+    if all(isinstance(one, str) for one in conditions):
+        wanted = {str(one).strip().casefold() for one in conditions}
+        return lambda value: isinstance(value, str) and value.strip().casefold() in wanted
+    tests = [compiled_condition(one) for one in conditions]
+    return lambda value: any(test(value) for test in tests)
 
 
 def _compiled_form(form: Mapping[str, object]) -> Test:
@@ -72,10 +79,15 @@ def is_empty(value: object) -> bool:
 
 def as_number(value: object) -> Decimal | None:
     """A finite number from a JSON number or its text; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        return None
     try:
-        number = Decimal(str(value).strip())
+        if isinstance(value, str):
+            number = Decimal(value)
+        elif isinstance(value, float):
+            number = Decimal(str(value))
+        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
+            number = Decimal(value)
+        else:
+            return None
     except InvalidOperation:
         return None
     return number if number.is_finite() else None

@@ -108,13 +108,13 @@ def derived(record: RecordPlan, id: str, gathered: Rows) -> Derived:
                 flags.add(f"several:{alias}")
     draft = Draft(rows, record.is_record, flags=flags)
     root = rows[ROOT]
-    if not root or not all(test(draft.first(ref)) for ref, test in record.tests):
+    if not root or not draft.holds(record.tests):
         return Derived(record, id, False, True, {}, {}, root, ())
     values = draft.values
     for one in record.fields:
         values[one.name] = one.compute(draft)
     for check in record.checks:
-        if all(test(draft.first(ref)) for ref, test in check.tests):
+        if draft.holds(check.tests):
             flags.add(check.flag)
     flags.update(_unresolved(record, rows))
     flags.update(_missing_columns(record, rows))

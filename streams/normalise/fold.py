@@ -26,10 +26,10 @@ _BEFORE_EVERYTHING = SourcePosition(0, 0)
 
 
 class RowId(NamedTuple):
-    """One source row. Rows are locked in the order of their sorted ids."""
+    """One source row. Rows are locked table by table, in the order of their sorted ids."""
 
-    tenant: str
     table: str
+    tenant: str
     key: str
 
 
@@ -82,9 +82,9 @@ class Folded:
 def related_rows(change: Change) -> Iterable[RowId]:
     """The rows that a change alters: its own, and the one that a moved row goes on as."""
     if change.key is not None:
-        yield RowId(change.tenant, change.source_table, change.key)
+        yield RowId(change.source_table, change.tenant, change.key)
     if change.new_key is not None:
-        yield RowId(change.tenant, change.source_table, change.new_key)
+        yield RowId(change.source_table, change.tenant, change.new_key)
 
 
 def folded(

@@ -11,11 +11,12 @@ from schemas.cdc import SourcePosition
 from streams.normalise.mapping import DELETED
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class SourceRow:
     """The latest image of one source row, and where in its source it stands.
 
-    `table` is `<source>.<table>`; `key` the canonical JSON of its primary key.
+    `table` is `<source>.<table>`; `key` the canonical JSON of its primary key. Never changed after it
+    is made; not declared frozen, since that would triple the cost of making the many of them.
     """
 
     table: str

@@ -71,8 +71,8 @@ select tenant as tenant_id, account_id, payer_account_id, is_payer, customer, cu
 
 -- Open opportunities on the same cloud account are found by it (RULE-R5.2).
 create index if not exists pod_records_accounts on core.records
-  using gin ((fields -> 'aws_accounts') jsonb_path_ops)
-  where kind = 'opportunity' and pack = 'pod' and fields -> 'aws_accounts' <> '[]';
+  using gin ((fields -> 'aws_accounts'))
+  where fields -> 'aws_accounts' is not null;
 
 -- Every judgement by account (DEC-7); a pair without accounts has one row with the account '-'.
 create or replace view ops.pod_evaluations as

@@ -26,8 +26,10 @@ create index records_domain on core.records (tenant, kind, (fields ->> 'normaliz
   where fields ->> 'normalized_domain' is not null;
 create index records_company on core.records (tenant, kind, (fields ->> 'normalized_company'))
   where fields ->> 'normalized_company' is not null;
-create index records_open on core.records (tenant, kind, is_open, (fields ->> 'expected_close'));
-create index records_customer on core.records (tenant, kind, customer) where customer is not null;
+-- Secondary indexes begin with a column that look-ups by primary key do not name: without statistics the
+-- planner holds any two equal columns for unique and might prefer them.
+create index records_open on core.records (is_open, tenant, kind, (fields ->> 'expected_close'));
+create index records_customer on core.records (customer, tenant, kind) where customer is not null;
 create index records_account on core.records (tenant, (fields ->> 'account_id')) where kind = 'account';
 create index records_flagged on core.records using gin (dq_flags) where dq_flags <> '{}';
 
@@ -62,7 +64,7 @@ comment on column core.billing_records.amount is 'null where the source''s amoun
 create index billing_by_account on core.billing_records (tenant, account_id, month, product_code);
 create index billing_by_customer on core.billing_records (tenant, customer, month)
   where customer is not null;
-create index billing_by_month on core.billing_records (tenant, ledger, month);
+create index billing_by_month on core.billing_records (source_table, month, tenant) where ledger = 'cost';
 
 -- What each account cost in each month: always the sum of its cost rows, recomputed under this row's lock.
 create table core.spend_monthly (
@@ -79,7 +81,6 @@ create table core.spend_monthly (
   updated_at timestamptz not null default now(),
   primary key (tenant, account_id, month, currency)
 );
-create index spend_by_month on core.spend_monthly (tenant, month);
 
 -- Load markers. `state` is what may be relied on: it stays `loading` until the rows that the marker
 -- counts have arrived here, since marker and rows travel on different topics.

@@ -51,9 +51,11 @@ create function raw.table_lock_key(tenant text, source_table text) returns bigin
 language sql immutable parallel safe
 return hashtextextended(tenant || '/' || source_table, 0);
 
--- Locks the rows of a batch in the order given (sorted), and returns those that exist together with the
--- table's last truncate. Holds each table's lock in shared mode, so that a truncate, a load marker or a
--- re-assigned account waits for the batches that are on their way and is seen by those that follow.
+-- Locks the rows of a batch table by table in the order given (sorted within a table), and returns for
+-- each place the row that exists and the table's last truncate. Holds each table's lock in shared mode, so
+-- that a truncate, a load marker or a re-assigned account waits for the batches that are on their way and
+-- is seen by those that follow. Each table is named in a statement of its own: a statement over all
+-- partitions would open every one of them.
 create function raw.lock_rows(tenants text[], tables text[], keys text[])
 returns table (
   place bigint, epoch int, "position" bigint, deleted boolean, op text, committed_at timestamptz,
@@ -62,19 +64,25 @@ returns table (
 )
 language plpgsql volatile as $$
 #variable_conflict use_column
+declare
+  one text;
 begin
-  perform pg_advisory_xact_lock_shared(raw.table_lock_key(one.tenant, one.source_table))
+  perform pg_advisory_xact_lock_shared(raw.table_lock_key(t.tenant, t.source_table))
      from (select distinct k.tenant, k.source_table
-             from unnest(tenants, tables) as k (tenant, source_table) order by 1, 2) as one;
-  return query
-    select k.place, r.epoch, r.position, r.deleted, r.op, r.committed_at, r.pending, r.moved_from,
-           r.moved_to, r.image::text, t.epoch, t.position
-      from unnest(tenants, tables, keys) with ordinality as k (tenant, source_table, pk, place)
-      left join raw.truncates t on t.tenant = k.tenant and t.source_table = k.source_table
-      left join lateral (
-        select * from raw.rows
-         where rows.tenant = k.tenant and rows.source_table = k.source_table and rows.pk = k.pk
-           for update) r on true;
+             from unnest(tenants, tables) as k (tenant, source_table) order by 1, 2) as t;
+  for one in select distinct k.source_table from unnest(tables) as k (source_table) order by 1 loop
+    return query execute format($statement$
+      select k.place, r.epoch, r.position, r.deleted, r.op, r.committed_at, r.pending, r.moved_from,
+             r.moved_to, r.image::text, t.epoch, t.position
+        from unnest($1, $2, $3) with ordinality as k (tenant, source_table, pk, place)
+        left join raw.truncates t on t.tenant = k.tenant and t.source_table = %1$L
+        left join lateral (
+          select * from raw.rows
+           where rows.tenant = k.tenant and rows.source_table = %1$L and rows.pk = k.pk
+             for update) r on true
+       where k.source_table = %1$L
+    $statement$, one) using tenants, tables, keys;
+  end loop;
 end
 $$;
 
