@@ -69,7 +69,7 @@ locks: $(VENV)/.bootstrap  ## Write the locks anew from pyproject.toml (UPGRADE=
 		--extra local -c requirements/dev.txt -o requirements/local.txt
 	$(COMPILE) requirements/build.in requirements/encoder.in --extra tracing \
 		-c requirements/dev.txt -o requirements/core.txt
-	$(COMPILE) requirements/build.in requirements/encoder.in --extra bge --extra local --extra dev \
+	$(COMPILE) requirements/build.in requirements/encoder.in --extra bge --extra local --extra dev --extra tracing \
 		-o requirements/bge.txt
 	$(subst pyproject.toml,requirements/ui.in,$(COMPILE)) -o requirements/ui.txt
 	$(subst pyproject.toml,requirements/build.in,$(COMPILE)) -c requirements/dev.txt \

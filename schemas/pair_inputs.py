@@ -5,7 +5,7 @@ The connector that reads and the pure code that judges share these; neither know
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,8 +24,8 @@ class PairKey:
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
-    """A core record. `lineage` names the source row and column of each field, `inputs` the source
-    rows that were read, with their positions.
+    """A core record. `inputs` are the source rows that it was made from, each as table, key, epoch,
+    position and commit time; `lineage` has for each field places in `inputs` and columns.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class RecordRow:
     version: int
     fields: Mapping[str, Any]
     lineage: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    inputs: Any = None
+    inputs: Sequence[Sequence[Any]] = ()
     customer: str | None = None
     deleted: bool = False
     committed_at: datetime | None = None

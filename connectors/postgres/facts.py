@@ -137,30 +137,12 @@ def _record(row: Any, prefix: str, kind: str, side: str, record_id: str) -> Reco
         id=record_id,
         version=row[f"{prefix}_version"],
         fields=orjson.loads(row[f"{prefix}_fields"]),
-        lineage=_lineage(row[f"{prefix}_lineage"], row[f"{prefix}_inputs"]),
+        lineage=orjson.loads(row[f"{prefix}_lineage"]),
+        inputs=orjson.loads(row[f"{prefix}_inputs"]),
         customer=row[f"{prefix}_customer"],
         deleted=row[f"{prefix}_deleted"],
         committed_at=row[f"{prefix}_committed"],
     )
-
-
-def _lineage(lineage: str, inputs: str) -> dict[str, list[dict[str, Any]]]:
-    """For each field the source rows and columns that it came from, with their log positions."""
-    rows = orjson.loads(inputs)
-    resolved: dict[str, list[dict[str, Any]]] = {}
-    for field, places in orjson.loads(lineage).items():
-        for place, column in places:
-            table, row_key, epoch, position, committed_at = rows[place]
-            resolved.setdefault(field, []).append(
-                {
-                    "table": table,
-                    "key": row_key,
-                    "column": column,
-                    "position": [epoch, position],
-                    "committed_at": committed_at,
-                }
-            )
-    return resolved
 
 
 async def read_names(
@@ -345,33 +327,42 @@ async def _read_rivals(
         sorted(set().union(*domains.values())),
         list(schema.rival_fields),
     )
+    by_account, by_company, by_domain = (_inverted(one) for one in (accounts, companies, domains))
+    itself = {
+        (side, record_id): pair.key
+        for pair in pairs
+        for side, record_id in ((schema.left, pair.key.left), (schema.right, pair.key.right))
+    }
     found: dict[PairKey, list[CompetitorRow]] = {pair.key: [] for pair in pairs}
     for row in rows:
         theirs = tuple(str(one) for one in orjson.loads(row["accounts"]))
-        extra = orjson.loads(row["extra"]) if row["extra"] else {}
-        for pair in pairs:
-            key = pair.key
-            itself = (row["side"], row["id"]) in {
-                (schema.left, key.left),
-                (schema.right, key.right),
-            }
-            if itself:
-                continue
-            same = row["company"] in companies[key] or row["domain"] in domains[key]
-            if same or any(one in accounts[key] for one in theirs):
-                found[key].append(
-                    CompetitorRow(
-                        side=row["side"],
-                        id=row["id"],
-                        title=row["title"] or "",
-                        accounts=theirs,
-                        same_company=same,
-                        created_at=row["created"],
-                        version=row["version"],
-                        fields=extra,
-                    )
-                )
+        same = {*by_company.get(row["company"], ()), *by_domain.get(row["domain"], ())}
+        near = same.union(*(by_account.get(one, ()) for one in theirs))
+        near.discard(itself.get((row["side"], row["id"])))
+        for key in near:
+            found[key].append(_rival(row, theirs, key in same))
     return found
+
+
+def _inverted(sets: Mapping[PairKey, set[str]]) -> dict[str | None, list[PairKey]]:
+    result: dict[str | None, list[PairKey]] = {}
+    for key, values in sets.items():
+        for value in values:
+            result.setdefault(value, []).append(key)
+    return result
+
+
+def _rival(row: Any, accounts: tuple[str, ...], same_company: bool) -> CompetitorRow:
+    return CompetitorRow(
+        side=row["side"],
+        id=row["id"],
+        title=row["title"] or "",
+        accounts=accounts,
+        same_company=same_company,
+        created_at=row["created"],
+        version=row["version"],
+        fields=orjson.loads(row["extra"]) if row["extra"] else {},
+    )
 
 
 def _shared(pair: JudgedPair, field: str) -> set[str]:

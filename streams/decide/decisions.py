@@ -10,6 +10,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from schemas.pair_inputs import PairInputs, PairKey
 from streams.decide.catalogue import FactDeclaration, record_fact_inputs
 from streams.decide.evaluation import Evaluation
@@ -191,7 +193,7 @@ def _fingerprint(
             for one in facts.accounts
         },
     }
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _print(value: Value) -> Any:

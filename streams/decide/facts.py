@@ -6,7 +6,7 @@ rests on absence is unknown while a source that it rests on, or the month, is in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, DivisionByZero, InvalidOperation
@@ -106,12 +106,14 @@ class FactBuilder:
         self.per_account = self._per_account()
         self.clocked = self._clocked()
         self._steps = [(name, self._provider(name)) for name in self.order]
+        self._completing = [self._completed(name) for name in self.order]
+        self._account_steps = [one for one in self._steps if one[0] in self.per_account]
 
     def build(self, inputs: PairInputs, as_of: date) -> FactSet:
         """Every fact of the catalogue for one pair on one day."""
         values, sources, notes = self._read(inputs, as_of, None)
         accounts = [
-            AccountFacts(account, *self._read(inputs, as_of, account))
+            self._read_account(inputs, as_of, account, values, sources, notes)
             for account in (judged_accounts(inputs) if self.per_account else ())
         ]
         return FactSet(as_of, values, sources, notes, tuple(accounts))
@@ -138,31 +140,54 @@ class FactBuilder:
 
         A fact that nothing gives is unknown. For stored facts, cases and what-ifs.
         """
-        for name in self.order:
-            if name in values:
-                continue
-            source = self.catalogue.facts[name].source
-            if isinstance(source, Clock):
-                values[name] = as_of
-            elif isinstance(source, DaysBetween | AddDays | Arithmetic | Count):
-                values[name] = self._computed(source, values)
-            else:
-                values[name] = Unknown(Missing.ABSENT, f"{self._label(name)} is not given")
+        for name, computed, fallback in self._completing:
+            if name not in values:
+                if computed is not None:
+                    values[name] = self._computed(computed, values)
+                else:
+                    values[name] = as_of if fallback is None else fallback
+
+    def makes_the_same_facts(self, other: FactBuilder) -> bool:
+        """Whether both make equal facts of equal inputs."""
+        return (
+            self.catalogue == other.catalogue
+            and self.zone == other.zone
+            and self._settings() == other._settings()
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        """The parameters that the catalogue refers to."""
+        text = self.catalogue.model_dump_json(by_alias=True)
+        return {name: value for name, value in self.parameters.items() if f'"{name}"' in text}
 
     def _read(
         self, inputs: PairInputs, as_of: date, account: str | None
     ) -> tuple[Values, dict[str, Source], dict[str, str]]:
         reading = Reading(inputs, as_of, account, {}, {}, self.zone)
-        notes: dict[str, str] = {}
-        for name, provide in self._steps:
-            found = provide(reading)
-            if found.value is not None:
-                reading.values[name] = found.value
-            if found.source:
-                reading.sources[name] = found.source
-            if found.note:
-                notes[name] = found.note
-        return reading.values, reading.sources, notes
+        return reading.values, reading.sources, _provided(self._steps, reading)
+
+    def _read_account(
+        self,
+        inputs: PairInputs,
+        as_of: date,
+        account: str,
+        values: Values,
+        sources: Mapping[str, Source],
+        notes: Mapping[str, str],
+    ) -> AccountFacts:
+        """The pair's facts with those that an account has for itself made anew."""
+        reading = Reading(inputs, as_of, account, dict(values), dict(sources), self.zone)
+        own = _provided(self._account_steps, reading)
+        return AccountFacts(account, reading.values, reading.sources, {**notes, **own})
+
+    def _completed(self, name: str) -> tuple[str, Any, Unknown | None]:
+        """How a fact that is not given is come by: computed, the day (both None), or unknown."""
+        source = self.catalogue.facts[name].source
+        if isinstance(source, Clock):
+            return name, None, None
+        if isinstance(source, DaysBetween | AddDays | Arithmetic | Count):
+            return name, source, None
+        return name, None, Unknown(Missing.ABSENT, f"{self._label(name)} is not given")
 
     def _provider(self, name: str) -> Provider:
         declared = self.catalogue.facts[name]
@@ -302,6 +327,20 @@ class FactBuilder:
             if own or inputs & found:
                 found.add(name)
         return frozenset(found)
+
+
+def _provided(steps: Sequence[tuple[str, Provider]], reading: Reading) -> dict[str, str]:
+    """Adds what the steps provide to the reading; returns the notes on provisional facts."""
+    notes: dict[str, str] = {}
+    for name, provide in steps:
+        found = provide(reading)
+        if found.value is not None:
+            reading.values[name] = found.value
+        if found.source:
+            reading.sources[name] = found.source
+        if found.note:
+            notes[name] = found.note
+    return notes
 
 
 def _arithmetic(apply: str, left: Decimal, right: Decimal) -> Decimal:

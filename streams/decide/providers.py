@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -83,10 +83,22 @@ def record_source(record: RecordRow, field: str) -> dict[str, Any]:
         "field": field,
         "version": record.version,
     }
-    lineage = record.lineage.get(field)
-    if lineage is not None:
-        origin["lineage"] = lineage
+    places = record.lineage.get(field)
+    if places:
+        origin["lineage"] = [_place(record.inputs[at], column) for at, column in places]
     return origin
+
+
+def _place(row: Sequence[Any], column: str) -> dict[str, Any]:
+    """A source row and column, with the row's position in its source."""
+    table, key, epoch, position, committed_at = row
+    return {
+        "table": table,
+        "key": key,
+        "column": column,
+        "position": [epoch, position],
+        "committed_at": committed_at,
+    }
 
 
 def match_field(reading: Reading, source: MatchField, declared: FactDeclaration) -> Found:

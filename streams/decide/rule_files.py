@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -33,19 +34,19 @@ _DEEP = ("parameters", "rules", "rule_sets", "checks", "money_fact", "catalogue"
 _TOP = ("extends", "pack", "overrides")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EffectiveRules:
     """A checked rule document, its data with origins, and the hash that names its content."""
 
     document: RuleDocument
     written: Document
 
-    @property
+    @cached_property
     def body(self) -> str:
         """Canonical JSON of the data: what is stored as a version and hashed."""
         return canonical_json(self.written.data)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of the body, in hex."""
         return hashlib.sha256(self.body.encode()).hexdigest()

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import Any
 
 from streams.decide.evaluation import Evaluation
-from streams.decide.facts import FactSet
+from streams.decide.facts import FactBuilder, FactSet
 from streams.decide.rule_sets import CompiledRules
-from streams.decide.stored_facts import facts_of_decision
+from streams.decide.stored_facts import StoredFacts
 from streams.decide.values import Value
 
 NOTHING = "no rule set in force"
@@ -118,9 +118,10 @@ def simulate(
     """
     result = Simulation()
     money_fact = draft.effective.document.money_fact
+    judges = StoredJudge(active), StoredJudge(draft)
     for one in past:
-        before = judge_stored(active, one)
-        after = judge_stored(draft, one)
+        before = judges[0].judge(one)
+        after = judges[1].judge(one, judges[0])
         was = before.outcome if before else NOTHING
         becomes = after.outcome if after else NOTHING
         result.judged += 1
@@ -134,14 +135,44 @@ def simulate(
     return result
 
 
-def judge_stored(rules: CompiledRules, one: PastDecision) -> Evaluation | None:
-    """A stored decision judged again from its own facts (AUD-3); None where no rule set is in force."""
-    for rule_set in rules.sets:
-        if rule_set.in_force(one.as_of):
-            facts: FactSet = facts_of_decision(rule_set.builder, one.facts, one.as_of)
-            if rule_set.concerns(facts.values):
-                return rule_set.evaluate(facts)
-    return None
+class StoredJudge:
+    """Judges stored decisions again, each from its own facts (AUD-3)."""
+
+    def __init__(self, rules: CompiledRules) -> None:
+        self._sets = [(one, StoredFacts(one.builder)) for one in rules.sets]
+        self._read: tuple[PastDecision, FactBuilder, FactSet] | None = None
+        self._alike: dict[tuple[int, int], bool] = {}
+
+    def judge(self, one: PastDecision, other: StoredJudge | None = None) -> Evaluation | None:
+        """The decision judged again; None where no rule set is in force. Facts that `other` has just
+        read are taken from it where both make the same of them.
+        """
+        for rule_set, stored in self._sets:
+            if rule_set.in_force(one.as_of):
+                facts = self._facts(one, rule_set.builder, stored, other)
+                if rule_set.concerns(facts.values):
+                    return rule_set.evaluate(facts)
+        return None
+
+    def _facts(
+        self,
+        one: PastDecision,
+        builder: FactBuilder,
+        stored: StoredFacts,
+        other: StoredJudge | None,
+    ) -> FactSet:
+        for known in (self._read, other._read if other else None):
+            if known is not None and known[0] is one and self._same(builder, known[1]):
+                return known[2]
+        facts = stored.read(one.facts, one.as_of)
+        self._read = (one, builder, facts)
+        return facts
+
+    def _same(self, one: FactBuilder, other: FactBuilder) -> bool:
+        key = (id(one), id(other))
+        if key not in self._alike:
+            self._alike[key] = one is other or one.makes_the_same_facts(other)
+        return self._alike[key]
 
 
 def _flip(

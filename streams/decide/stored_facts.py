@@ -29,78 +29,101 @@ from streams.decide.providers import in_currency, meant, month_before
 from streams.decide.values import Missing, Unknown, Value, ValueType, read_value
 
 _COMPUTED = (Clock, DaysBetween, AddDays, Arithmetic, Count, Choose)
+_MADE_ANEW = (LedgerTotal, RecordField, Competing)
 
 
-def facts_of_decision(builder: FactBuilder, stored: Mapping[str, Any], as_of: date) -> FactSet:
-    """The facts that a stored decision was made by, as `builder`'s parameters see them."""
-    values, sources, notes = _layer(builder, stored, as_of)
-    accounts: list[AccountFacts] = []
-    for account, own in cast(Mapping[str, Mapping[str, Any]], stored.get(BY_ACCOUNT, {})).items():
-        own_values, own_sources, own_notes = _layer(builder, own, as_of, values)
-        accounts.append(AccountFacts(account, own_values, sources | own_sources, notes | own_notes))
-    return FactSet(as_of, values, sources, notes, tuple(accounts))
+class StoredFacts:
+    """Reads stored facts as one builder's parameters see them."""
 
-
-def _layer(
-    builder: FactBuilder,
-    stored: Mapping[str, Any],
-    as_of: date,
-    below: Values | None = None,
-) -> tuple[Values, dict[str, Source], dict[str, str]]:
-    values: Values = {}
-    sources: dict[str, Source] = {}
-    notes: dict[str, str] = {}
-    facts = builder.catalogue.facts
-    for name, one in stored.items():
-        declared = facts.get(
+    def __init__(self, builder: FactBuilder) -> None:
+        self._builder = builder
+        self._declared = {
+            name: declared
+            for name, declared in builder.catalogue.facts.items()
+            if not isinstance(declared.source, _COMPUTED)
+        }
+        self._made_anew = {
             name
-        )  # none for what a later catalogue no longer has, nor for accounts
-        if declared is None or isinstance(declared.source, _COMPUTED):
-            continue
-        source: Source | None = one.get("source")
-        if source:
-            sources[name] = source
-        if "note" in one:
-            notes[name] = one["note"]
-        values[name] = _value(builder, declared, one, source, as_of)
-    if below is not None:
-        for name, value in below.items():
-            if name not in values and not isinstance(facts[name].source, _COMPUTED):
-                values[name] = value
-    builder.complete(values, as_of)
-    return values, sources, notes
+            for name, declared in self._declared.items()
+            if isinstance(declared.source, _MADE_ANEW)
+            and not (isinstance(declared.source, RecordField) and declared.values is None)
+        }
+
+    def read(self, stored: Mapping[str, Any], as_of: date) -> FactSet:
+        """The facts that a decision was made by."""
+        values, sources, notes = self._layer(stored, as_of, None)
+        by_account = cast(Mapping[str, Mapping[str, Any]], stored.get(BY_ACCOUNT, {}))
+        accounts: list[AccountFacts] = []
+        for account, own in by_account.items():
+            own_values, own_sources, own_notes = self._layer(own, as_of, values)
+            accounts.append(
+                AccountFacts(account, own_values, sources | own_sources, notes | own_notes)
+            )
+        return FactSet(as_of, values, sources, notes, tuple(accounts))
+
+    def _layer(
+        self, stored: Mapping[str, Any], as_of: date, below: Values | None
+    ) -> tuple[Values, dict[str, Source], dict[str, str]]:
+        values: Values = {}
+        sources: dict[str, Source] = {}
+        notes: dict[str, str] = {}
+        for name, one in stored.items():
+            declared = self._declared.get(name)
+            if declared is None:  # computed anew, or an account's, or of an older catalogue
+                continue
+            if "source" in one:
+                sources[name] = one["source"]
+            if "note" in one:
+                notes[name] = one["note"]
+            values[name] = self._value(name, declared, one, as_of)
+        if below is not None:
+            for name in self._declared:
+                if name not in values:
+                    values[name] = below[name]
+        self._builder.complete(values, as_of)
+        return values, sources, notes
+
+    def _value(
+        self, name: str, declared: FactDeclaration, one: Mapping[str, Any], as_of: date
+    ) -> Value:
+        if name in self._made_anew and "source" in one:
+            found = _made_anew(self._builder, declared, one, one["source"], as_of)
+            if found is not None:
+                return found
+        if "unknown" in one:
+            return Unknown(Missing(one["unknown"]), one.get("detail", ""))
+        raw = one.get("value")
+        if declared.type is ValueType.TEXTS:
+            return tuple(raw or ())
+        value = read_value(declared.type, raw, zone=self._builder.zone)
+        if value is None:
+            return Unknown(Missing.ABSENT, f"{declared.meaning} is missing")
+        return value
 
 
-def _value(
+def _made_anew(
     builder: FactBuilder,
     declared: FactDeclaration,
     one: Mapping[str, Any],
-    source: Source | None,
+    source: Source,
     as_of: date,
-) -> Value:
-    provider = declared.source
-    if isinstance(provider, LedgerTotal) and source is not None:
-        made_anew = _ledger(builder, provider, declared, one, source, as_of)
-        if made_anew is not None:
-            return made_anew
-    elif isinstance(provider, RecordField) and source is not None and "written" in source:
-        spellings = builder.spellings(declared)
-        if spellings is not None:
+) -> Value | None:
+    """The fact as the parameters make it of what was stored; None where the stored value holds."""
+    match declared.source:
+        case LedgerTotal() as provider:
+            return _ledger(builder, provider, declared, one, source, as_of)
+        case RecordField():
+            spellings = builder.spellings(declared)
+            if spellings is None or "written" not in source:
+                return None
             return meant(declared, spellings, source["written"])
-    elif isinstance(provider, Competing) and source is not None:
-        mode = builder.resolved(provider.competing)
-        if source.get("by") != mode:
+        case Competing() as provider:
+            mode = builder.resolved(provider.competing)
+            if source.get("by") == mode:
+                return None
             return Unknown(Missing.ABSENT, f"{declared.meaning}: not stored by {mode}")
-    if "unknown" in one:
-        return Unknown(Missing(one["unknown"]), one.get("detail", ""))
-    return _typed(builder, declared, one.get("value"))
-
-
-def _typed(builder: FactBuilder, declared: FactDeclaration, raw: Any) -> Value:
-    if declared.type is ValueType.TEXTS:
-        return tuple(raw or ())
-    value = read_value(declared.type, raw, zone=builder.zone)
-    return Unknown(Missing.ABSENT, f"{declared.meaning} is missing") if value is None else value
+        case _:
+            return None
 
 
 def _ledger(

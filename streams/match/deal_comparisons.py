@@ -83,7 +83,7 @@ def _titles(left: PreparedRecord, right: PreparedRecord) -> Values:
 
 def _description(table: PairTable) -> Sequence[Floats]:
     weight = table.statistics.text_weight
-    shared, left, right = table.shared(lambda record: sorted(record.description_words), weight)
+    shared, left, right = table.shared(lambda record: record.description_words, weight)
     known = (left > 0) & (right > 0)
     contained = shared / np.maximum(np.minimum(left, right), 1e-9)
     return [

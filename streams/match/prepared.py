@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from anyascii import anyascii
 
@@ -46,71 +46,110 @@ _TOP_LEVEL_TERRITORIES = {"uk": "GB", "su": "RU", "eu": ""}
 _SCRIPTS = (("HANGUL", "hangul"), ("HIRAGANA", "kana"), ("KATAKANA", "kana"), ("CJK", "han"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PreparedRecord:
-    """A `MatchRecord` and what follows from it: parsed names, domain labels, places, words.
+    """A `MatchRecord` and what follows from it alone; what few comparisons need is made on demand.
 
     `names` holds the main name first, then variants, aliases and names found in the description;
-    a record without any name goes by its domain's label. `people` are the contacts, as sorted
-    words, from their names and from e-mail addresses of the form first.last.
-    `spellings` are the normalised names (CORE-10) that the literal rule compares; `identity` is a
-    hash of the fields that say which company it is; records of one side with the same `kin` have
-    one company's name but for descriptors, so they are duplicates rather than rivals.
+    a record without any name goes by its domain's label. `domains` are those of website and
+    e-mail, `labels` the parts of them that the company chose.
     """
 
     record: MatchRecord
     names: tuple[CompanyName, ...]
-    spellings: tuple[str, ...]
-    identity: str
-    kin: str
     domains: tuple[str, ...]
     labels: tuple[str, ...]
-    labels_of_name: frozenset[str]
-    country: str | None
-    domain_country: str | None
-    city: str | None
-    script: str | None
-    people: tuple[tuple[str, ...], ...]
-    title_words: tuple[str, ...]
-    title_compact: str
-    own_title_words: tuple[str, ...]
-    description_words: frozenset[str]
 
     @classmethod
     def from_record(cls, record: MatchRecord) -> PreparedRecord:
         """The record prepared for comparison; pure, so the caller may keep it."""
         domains = tuple(dict.fromkeys((*record.domains, *record.email_domains)))
-        labels = dict.fromkeys(_label(domain) for domain in domains)
-        own = _parsed(company_name_variants(record.name))
-        others = [
-            variant
-            for alias in (*record.aliases, *names_in_description(record.description))
-            for variant in company_name_variants(alias)
-        ]
-        names = tuple(dict.fromkeys((*own, *_parsed(tuple(others)))))[:MAXIMUM_NAMES]
-        names = names or _parsed(tuple(label for label in labels if label))
-        title_words = words_of(record.title) if record.title else ()
-        return cls(
-            record=record,
-            names=names,
-            spellings=_spellings(record),
-            identity=_identity(record),
-            kin=_kin(names[0]) if names else f"\x1f{record.id}",
-            domains=domains,
-            labels=tuple(label for label in labels if label),
-            labels_of_name=frozenset(label for name in names for label in _own_labels(name)),
-            country=country_code(record.country),
-            domain_country=_domain_country(domains),
-            city=_place(record.city),
-            script=_script(record.name),
-            people=_people(record),
-            title_words=title_words,
-            title_compact="".join(title_words),
-            own_title_words=_without_name(title_words, names),
-            description_words=frozenset(words_of(record.description))
-            if record.description
-            else frozenset(),
-        )
+        labels = tuple(dict.fromkeys(label for domain in domains if (label := _label(domain))))
+        names = _parsed(company_name_variants(record.name))
+        if record.aliases or record.description:
+            aliases = (*record.aliases, *names_in_description(record.description))
+            variants = [variant for alias in aliases for variant in company_name_variants(alias)]
+            names = tuple(dict.fromkeys((*names, *_parsed(tuple(variants)))))
+        return cls(record, names[:MAXIMUM_NAMES] or _parsed(labels), domains, labels)
+
+    @cached_property
+    def spellings(self) -> tuple[str, ...]:
+        """The normalised names (CORE-10) that the literal rule compares."""
+        texts = (normalised_company(n) for n in (self.record.name, *self.record.aliases) if n)
+        return tuple(dict.fromkeys(text for text in texts if text))[:MAXIMUM_NAMES]
+
+    @cached_property
+    def identity(self) -> str:
+        """A hash of the fields that say which company it is."""
+        record = self.record
+        parts = (record.name or "", *sorted(record.aliases), *sorted(record.domains))
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+    @property
+    def kin(self) -> str:
+        """The company's name but for descriptors: records of one side that share it are duplicates
+        rather than rivals."""
+        return _kin(self.names[0]) if self.names else f"\x1f{self.record.id}"
+
+    @cached_property
+    def labels_of_name(self) -> frozenset[str]:
+        """Domain labels that a company of these names would choose."""
+        return frozenset(label for name in self.names for label in _own_labels(name))
+
+    @property
+    def country(self) -> str | None:
+        """The country's code, as stated."""
+        return country_code(self.record.country)
+
+    @property
+    def domain_country(self) -> str | None:
+        """The country's code that a domain ends in."""
+        return _domain_country(self.domains)
+
+    @property
+    def city(self) -> str | None:
+        """The city in Latin letters without spaces."""
+        return _place(self.record.city)
+
+    @property
+    def script(self) -> str | None:
+        """Which East Asian script the name is in, if any."""
+        return _script(self.record.name)
+
+    @cached_property
+    def people(self) -> tuple[tuple[str, ...], ...]:
+        """The contacts as sorted words: "V. Ferreira" -> ("ferreira", "v").
+
+        From their names, and from e-mail addresses of the form first.last.
+        """
+        record = self.record
+        if not record.contacts and not record.contact_emails:
+            return ()
+        locals_ = (email.split("@", 1)[0] for email in record.contact_emails)
+        found = [*record.contacts, *(text for text in locals_ if re.search(r"[._-]", text))]
+        people = (tuple(sorted(_person_words(text))) for text in found)
+        return tuple(dict.fromkeys(person for person in people if len(person) > 1))
+
+    @property
+    def title_words(self) -> tuple[str, ...]:
+        """The words of the title."""
+        return words_of(self.record.title) if self.record.title else ()
+
+    @property
+    def title_compact(self) -> str:
+        """The title without spaces and small words."""
+        return "".join(self.title_words)
+
+    @cached_property
+    def own_title_words(self) -> tuple[str, ...]:
+        """Distinct words of the title that are not the company's name, which all its deals bear."""
+        own = {word for name in self.names for word in name.words}
+        return tuple(dict.fromkeys(word for word in self.title_words if word not in own))
+
+    @property
+    def description_words(self) -> tuple[str, ...]:
+        """The distinct words of the description."""
+        return tuple(dict.fromkeys(words_of(self.record.description or "")))
 
 
 @lru_cache(maxsize=8_192)
@@ -156,16 +195,6 @@ def _parsed(variants: tuple[str, ...]) -> tuple[CompanyName, ...]:
     return tuple(name for name in parsed if name.words)
 
 
-def _spellings(record: MatchRecord) -> tuple[str, ...]:
-    texts = (normalised_company(name) for name in (record.name, *record.aliases) if name)
-    return tuple(dict.fromkeys(text for text in texts if text))[:MAXIMUM_NAMES]
-
-
-def _identity(record: MatchRecord) -> str:
-    parts = (record.name or "", *sorted(record.aliases), *sorted(record.domains))
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
-
-
 @lru_cache(maxsize=131_072)
 def _kin(name: CompanyName) -> str:
     """The name without descriptors, with its numbers: "Acme Global Services II" -> "acme 2"."""
@@ -174,23 +203,9 @@ def _kin(name: CompanyName) -> str:
     return " ".join(("".join(core or name.words), *numbers))
 
 
-def _people(record: MatchRecord) -> tuple[tuple[str, ...], ...]:
-    """The contacts as sorted words: "V. Ferreira" -> ("ferreira", "v")."""
-    locals_ = (email.split("@", 1)[0] for email in record.contact_emails)
-    found = [*record.contacts, *(text for text in locals_ if re.search(r"[._-]", text))]
-    people = (tuple(sorted(_person_words(text))) for text in found)
-    return tuple(dict.fromkeys(person for person in people if len(person) > 1))
-
-
 def _person_words(text: str) -> set[str]:
     latin = anyascii(text[:120]).casefold()
     return {word.strip("0123456789") for word in _WORD.findall(latin.replace("_", " "))} - {""}
-
-
-def _without_name(words: tuple[str, ...], names: tuple[CompanyName, ...]) -> tuple[str, ...]:
-    """Distinct words of a title that are not the company's name, which every deal of it repeats."""
-    own = {word for name in names for word in name.words}
-    return tuple(dict.fromkeys(word for word in words if word not in own))
 
 
 @lru_cache(maxsize=131_072)

@@ -186,7 +186,7 @@ def _text_words(prepared: PreparedRecord) -> set[str]:
     if not prepared.title_words:
         return set()
     words = {word for text in prepared.record.products for word in words_of(text)}
-    return words | set(prepared.own_title_words) | prepared.description_words
+    return words.union(prepared.own_title_words, prepared.description_words)
 
 
 def _largest(counts: Mapping[str, int], most: int) -> dict[str, int]:

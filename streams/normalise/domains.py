@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from functools import lru_cache
+from collections.abc import Callable, Collection
+from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 import idna
-import tldextract
 
-_EXTRACT = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
 _MAXIMUM_LENGTH = 2048
 _LABEL_PREFIXES = ("get", "try", "use", "my", "go", "the", "join", "team", "with")
 
@@ -70,6 +69,14 @@ def _ascii_host(host: str) -> str | None:
     return ".".join(labels)
 
 
+@cache
+def _public_suffixes() -> Callable[[str], Any]:
+    """Splits hosts by the bundled public-suffix list; loaded when the first domain is met."""
+    import tldextract
+
+    return tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
+
+
 @lru_cache(maxsize=65_536)
 def _split(host: str) -> tuple[str, str]:
     """(label, registrable domain) of an ASCII host; ("", "") for a bare public suffix.
@@ -77,7 +84,7 @@ def _split(host: str) -> tuple[str, str]:
     A last label that the public-suffix list does not know counts as a suffix by itself, as the
     list's default rule says.
     """
-    extracted = _EXTRACT(host)
+    extracted = _public_suffixes()(host)
     if extracted.suffix:
         if not extracted.domain:
             return "", ""

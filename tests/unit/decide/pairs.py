@@ -54,10 +54,10 @@ ACE: Mapping[str, Any] = {
 
 
 def record(side: str, fields: Mapping[str, Any]) -> RecordRow:
-    lineage = {name: [{"table": f"{side}.row", "column": name}] for name in fields}
-    return RecordRow(
-        "opportunity", side, KEY.left if side == "odoo" else KEY.right, 1, fields, lineage
-    )
+    lineage = {name: [[0, name]] for name in fields}
+    row = [f"{side}.row", "{}", 1, 77, "2026-11-19T08:00:00Z"]
+    record_id = KEY.left if side == "odoo" else KEY.right
+    return RecordRow("opportunity", side, record_id, 1, fields, lineage, [row])
 
 
 def pair(

@@ -16,7 +16,7 @@ from schemas.pair_inputs import AccountRow, PairInputs, PairKey
 from streams.decide.decisions import Drafted, decision_id, draft
 from streams.decide.rule_files import rules_from_body
 from streams.decide.rule_sets import CompiledRules, compile_rules
-from streams.decide.simulation import PastDecision, judge_stored, simulate
+from streams.decide.simulation import PastDecision, StoredJudge, simulate
 from streams.decide.standing import Standing, Verdict, judge
 from tests.unit.decide.pairs import (
     ACCOUNT,
@@ -162,7 +162,7 @@ def test_every_decision_can_be_computed_again_from_its_record_alone(seed: int, s
     rules = rules_with(spend_scope=scope)
     past, evaluation = _past(_drawn_pair(seed), rules)
     stored_rules = compile_rules(rules_from_body("pod", rules.effective.body))
-    again = judge_stored(stored_rules, past)
+    again = StoredJudge(stored_rules).judge(past)
     assert again is not None
     assert again.outcome == evaluation.outcome
     assert [one.message for one in again.results] == [one.message for one in evaluation.results]
@@ -199,9 +199,9 @@ def test_a_simulation_tells_which_rule_flips_which_pair_and_what_is_at_stake() -
 
 def test_a_draft_that_reads_what_was_not_stored_gets_unknown_and_no_guess() -> None:
     past, _ = _past(pair(), pack_rules())
-    found = judge_stored(rules_with(spend_month="before_close"), past)
+    found = StoredJudge(rules_with(spend_month="before_close")).judge(past)
     assert found is not None
-    by_company = judge_stored(rules_with(competing="company"), past)
+    by_company = StoredJudge(rules_with(competing="company")).judge(past)
     assert by_company is not None
     assert {one.rule_id: str(one.result) for one in by_company.results}["R5"] == "unknown"
 
