@@ -36,7 +36,7 @@ test: $(VENV)/.dev $(BGE_ENV)/.complete  ## All tests, with coverage; fetches to
 	$(BIN)/coverage erase
 	$(BGE_ENV)/bin/python -m pytest -m bge $(COVERAGE) $(LIGHT_TESTS)
 	$(BIN)/python -m pytest -m "not bge and not chaos and not platform" $(COVERAGE)term:skip-covered --cov-append \
-		--cov-fail-under=70 $(LIGHT_TESTS)
+		--cov-fail-under=80 $(LIGHT_TESTS)
 
 .PHONY: test-light
 test-light: $(VENV)/.dev  ## All tests but those that need torch

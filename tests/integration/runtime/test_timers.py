@@ -58,10 +58,10 @@ async def schedule(context: WorkerContext, *timers: Timer) -> None:
 
 
 async def fired(context: WorkerContext, tenant: str) -> list[str]:
-    """The timers of a tenant that became events, in the order of the topic."""
+    """The timers of a tenant that became events, by name: partitions keep no common order."""
     options = kafka_client_options(context.settings.kafka)
     events = [orjson.loads(one.value) async for one in read_to_end(options, TIMER_DUE)]
-    return [event["timer_id"] for event in events if event["tenant"] == tenant]
+    return sorted(event["timer_id"] for event in events if event["tenant"] == tenant)
 
 
 async def test_timers_fire_what_came_due_during_a_pause(
@@ -75,10 +75,10 @@ async def test_timers_fire_what_came_due_during_a_pause(
             timer(tenant, "later", NOON + timedelta(seconds=1)),
         )
         await TimersService(context).fire_due()
-        assert await fired(context, tenant) == ["yesterday", "now"]
+        assert await fired(context, tenant) == ["now", "yesterday"]
     async with at(stack, platform, NOON + timedelta(days=30)) as context:
         await TimersService(context).fire_due()
-        assert await fired(context, tenant) == ["yesterday", "now", "later"]
+        assert await fired(context, tenant) == ["later", "now", "yesterday"]
 
 
 async def test_several_processes_never_fire_a_timer_twice(
@@ -96,7 +96,7 @@ async def test_several_processes_never_fire_a_timer_twice(
                 continue
 
         await asyncio.gather(*(fire_all(context) for context in contexts))
-        assert sorted(await fired(contexts[0], tenant)) == names
+        assert await fired(contexts[0], tenant) == names
 
 
 async def test_a_timer_can_be_moved_changed_and_cancelled(
