@@ -35,11 +35,14 @@ def _domain(table: PairTable) -> Sequence[Floats]:
     equal = shared > 0
     agrees = (table.name_evidence["shared_least"] + table.name_evidence["shared_most"]) / 2.0
     same_label = (table.shared(lambda record: record.labels)[0] > 0) & ~equal
+    differ = both & ~equal & ~same_label
+    left_own, right_own = table.numbers(lambda record: float(_label_is_name(record, record)))
     return [
         flags(equal) / sharing,
         flags(equal) * np.minimum(agrees, 1.0),
         flags(same_label),
-        flags(both & ~equal & ~same_label),
+        flags(differ),
+        flags(differ & (left_own > 0) & (right_own > 0)),
     ]
 
 
@@ -57,9 +60,9 @@ def _domains(left: PreparedRecord, right: PreparedRecord) -> Values:
 
 
 def _label(table: PairTable) -> Sequence[Floats]:
-    """Each name against the other's domain label; only where the domains do not settle it."""
-    shared = table.shared(lambda record: record.domains)[0]
-    open_question = shared == 0
+    """Each name against the other's domain label, where one of the two has no domain of its own."""
+    _, left_domains, right_domains = table.shared(lambda record: record.domains)
+    open_question = (left_domains == 0) | (right_domains == 0)
     best = np.zeros(len(table))
     seen = np.zeros(len(table), dtype=bool)
     equal = np.zeros(len(table), dtype=bool)
@@ -181,7 +184,8 @@ NAME_ALONE = _name(
     core_most=-0.5,
     single_least=-1.5,
     single_most=-1.5,
-    country_alone=-1.0,
+    plain=-1.0,
+    country_alone=-2.0,
 )
 NAME_SPELLING = _name(
     "name_spelling", "Spelling of the names", jaro_winkler=1.0, letters=1.0, soft_abbreviated=1.0
@@ -190,9 +194,9 @@ NAME_INITIALS = _name("name_initials", "One name is the other's initials", initi
 NAME_NUMBERS = _name(
     "name_numbers",
     "Numbers in the names",
-    numbers_differ=-2.5,
+    numbers_differ=-3.5,
     number_alone=-0.2,
-    series_alone=-1.5,
+    series_alone=-3.0,
 )
 LEGAL_FORM = _name(
     "legal_form", "Legal form", forms_same=0.3, forms_differ=-0.7, bodies_differ=-0.7
@@ -201,7 +205,13 @@ OTHER_NAME = _name("other_name", "Matched by an alias or former name", other_nam
 DOMAIN = Comparison(
     "domain",
     "Web domain",
-    {"equal": 1.0, "equal_and_named": 2.5, "same_label": 1.0, "differ": -0.8},
+    {
+        "equal": 1.0,
+        "equal_and_named": 2.5,
+        "same_label": 1.0,
+        "differ": -0.8,
+        "differ_and_named": -3.0,
+    },
     _domain,
     _domains,
 )
@@ -215,7 +225,7 @@ DOMAIN_LABEL = Comparison(
 COUNTRY = Comparison(
     "country",
     "Country",
-    {"same": 0.7, "differ": -0.8, "implied_differ": -0.3, "in_name_differs": -0.8},
+    {"same": 0.7, "differ": -1.0, "implied_differ": -0.4, "in_name_differs": -1.2},
     _country,
     _countries,
 )

@@ -1,4 +1,4 @@
-"""The evidence that two records speak of one deal: titles, dates, money, people, accounts, ids.
+"""The evidence that two records speak of one deal: texts, dates, money, people, accounts, ids.
 
 Company evidence is scored apart (AM-8): the profile `DEAL` starts from the company's log-odds and
 adds what tells one deal of a company from another.
@@ -6,7 +6,6 @@ adds what tells one deal of a company from another.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -14,17 +13,14 @@ from math import log
 
 import numpy as np
 from rapidfuzz.distance import JaroWinkler
-from rapidfuzz.fuzz import token_sort_ratio
 
 from streams.match.comparison import Comparison, Profile, Values, flags
+from streams.match.deal_texts import DESCRIPTION, NUMBERS, TITLE
 from streams.match.pairs import MISSING, Flags, Floats, PairTable, alike
 from streams.match.prepared import PreparedRecord, words_of
 
-_NUMBER = re.compile(r"\d+")
 _CONTRACT_MONTHS = (1, 6, 12, 24, 36, 48, 60)
 _DAY = 86_400.0
-# Two texts about different deals of one trade share about this much; twice as much is telling.
-_CHANCE_OVERLAP, _CLEAR_OVERLAP = 0.15, 0.3
 
 
 def _customer(table: PairTable) -> Sequence[Floats]:
@@ -40,63 +36,6 @@ def company_unknown(table: PairTable) -> Flags:
 
 def _customers(left: PreparedRecord, right: PreparedRecord) -> Values:
     return left.record.name, right.record.name
-
-
-def _title(table: PairTable) -> Sequence[Floats]:
-    left, right = table.codes(lambda record: record.title_compact or None)
-    known = (left != MISSING) & (right != MISSING)
-    shared, of_left, of_right = table.shared(
-        lambda record: record.own_title_words, table.statistics.text_weight
-    )
-    least = np.minimum(of_left, of_right)
-    most = np.maximum(of_left, of_right)
-    own = (of_left > 0) & (of_right > 0)
-    spelled = _title_spelling(table)
-    return [
-        flags(known & (left == right)),
-        flags(own) * shared / np.maximum(most, 1e-9),
-        flags(own) * shared / np.maximum(least, 1e-9),
-        flags(own & (shared == 0)),
-        flags(known) * np.maximum(spelled - 0.4, 0.0) / 0.6,
-        _numbers_differ(table),
-    ]
-
-
-def _title_spelling(table: PairTable) -> Floats:
-    left, right = table.texts(lambda record: " ".join(record.own_title_words)[:200])
-    return alike(left, right, token_sort_ratio, 100.0)
-
-
-def _numbers_differ(table: PairTable) -> Floats:
-    """1 where both titles hold numbers and none is shared: phase 1 and phase 2, 2025 and 2026."""
-
-    def numbers(record: PreparedRecord) -> Sequence[str]:
-        return sorted({n.lstrip("0") or "0" for n in _NUMBER.findall(record.record.title or "")})
-
-    shared, left, right = table.shared(numbers)
-    return flags((left > 0) & (right > 0) & (shared == 0))
-
-
-def _titles(left: PreparedRecord, right: PreparedRecord) -> Values:
-    return left.record.title, right.record.title
-
-
-def _description(table: PairTable) -> Sequence[Floats]:
-    weight = table.statistics.text_weight
-    shared, left, right = table.shared(lambda record: record.description_words, weight)
-    known = (left > 0) & (right > 0)
-    contained = shared / np.maximum(np.minimum(left, right), 1e-9)
-    return [
-        flags(known) * shared / np.maximum(np.sqrt(left * right), 1e-9),
-        flags(known) * np.minimum((contained - _CHANCE_OVERLAP) / _CLEAR_OVERLAP, 1.0),
-        flags(known & (shared == 0)),
-    ]
-
-
-def _descriptions(left: PreparedRecord, right: PreparedRecord) -> Values:
-    return (left.record.description or "")[:120] or None, (right.record.description or "")[
-        :120
-    ] or None
 
 
 def _days(moment: date | None) -> float:
@@ -270,8 +209,8 @@ def _account_ids(left: PreparedRecord, right: PreparedRecord) -> Values:
 
 def _hints(table: PairTable) -> Sequence[Floats]:
     """Ids that one record holds of the other: hints, never keys (AM-8)."""
-    named_by_right, _ = table.crossed_shared(_own_id, _hint_ids)
-    named_by_left, _ = table.crossed_shared(_hint_ids, _own_id)
+    named_by_right = table.crossed_shared(_own_id, _hint_ids)[0]
+    named_by_left = table.crossed_shared(_hint_ids, _own_id)[0]
     common, of_left, of_right = table.shared(_hint_ids)
     named = (named_by_right > 0) | (named_by_left > 0)
     return [
@@ -326,27 +265,9 @@ DEAL = Profile(
     "deal",
     (
         Comparison("customer", "Company unknown", {"unknown": -0.5}, _customer, _customers),
-        Comparison(
-            "title",
-            "Title",
-            {
-                "equal": 1.5,
-                "shared_least": 1.5,
-                "shared_most": 1.0,
-                "nothing_shared": -1.5,
-                "spelling": 1.5,
-                "numbers_differ": -1.5,
-            },
-            _title,
-            _titles,
-        ),
-        Comparison(
-            "description",
-            "Description",
-            {"shared": 2.0, "contained": 1.0, "nothing_shared": -0.5},
-            _description,
-            _descriptions,
-        ),
+        TITLE,
+        DESCRIPTION,
+        NUMBERS,
         Comparison("close_date", "Close date", _CLOSENESS, _close_date, _close_dates),
         Comparison("created", "Created", _CLOSENESS, _created, _created_dates),
         Comparison(
@@ -387,5 +308,5 @@ DEAL = Profile(
     ),
 )
 CONTEXT = Comparison(
-    "context", "Meaning of the texts (vectors)", {"cosine": 2.0}, _context, _titles
+    "context", "Meaning of the texts (vectors)", {"cosine": 2.0}, _context, TITLE.show
 )

@@ -45,6 +45,7 @@ COLUMNS = (
     "core_most",
     "single_least",
     "single_most",
+    "plain",
     "country_alone",
     "jaro_winkler",
     "letters",
@@ -144,6 +145,7 @@ def _all_columns(names: NameTable) -> dict[str, Floats]:
         "core_most": _thirds(np.maximum(left.alone_core, right.alone_core)),
         "single_least": np.minimum(left.single, right.single),
         "single_most": np.maximum(left.single, right.single),
+        "plain": np.maximum(left.single_core, right.single_core) * ~_either(names, "abbreviated"),
         "country_alone": np.maximum(left.country_alone, right.country_alone).clip(0, 1),
         **_spelling(names),
         "soft_abbreviated": (least - exact_least) * _either(names, "abbreviated"),
@@ -160,7 +162,9 @@ def _core_equal(words: WordMatches) -> Floats:
     core_shared = np.minimum(left.core_weight, right.core_weight) > 0.3
     core_alone = np.maximum(left.alone_core, right.alone_core)
     only_one_has_more = np.minimum(left.alone, right.alone) < 0.05
-    return (core_shared & (core_alone < 0.05) & only_one_has_more).astype(np.float64)
+    country_alone = np.maximum(left.country_alone, right.country_alone) > 0.5
+    core_same = (core_alone < 0.05) & ~country_alone
+    return (core_shared & core_same & only_one_has_more).astype(np.float64)
 
 
 def _thirds(weight: Floats) -> Floats:

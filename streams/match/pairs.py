@@ -174,10 +174,10 @@ class PairTable:
         self,
         left_values: Callable[[PreparedRecord], Sequence[Hashable]],
         right_values: Callable[[PreparedRecord], Sequence[Hashable]],
-    ) -> tuple[Floats, Floats]:
-        """Per pair how many of the left's values are among the right's, and how many it holds."""
-        both, left, _ = self._shared(left_values, right_values, lambda _: 1.0)
-        return both, left
+        weight: Callable[[Any], float] = lambda _: 1.0,
+    ) -> tuple[Floats, Floats, Floats]:
+        """As `shared`, with other values for each side."""
+        return self._shared(left_values, right_values, weight)
 
     def _shared(
         self,

@@ -23,12 +23,15 @@ from streams.normalise.domains import domain_label
 from streams.normalise.name_words import STOP_WORDS
 
 MAXIMUM_NAMES = 8
+MAXIMUM_WORDED = 4_000
 _FORMERLY = re.compile(
     r"\b(?:formerly|previously)(?: known as| called| named)?,? "
     r"([A-Z][^.;()]{2,80}?)(?=[.;()]| and changed| until| before|$)"
 )
 _SHORT_NAME = re.compile(r"^.{3,120}?\(([A-Z][A-Za-z0-9&.\-]{1,11})\)")
 _WORD = re.compile(r"[^\W_]+")
+_NUMBER = re.compile(r"\d+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _ROMAN = {
     "i": "1",
     "ii": "2",
@@ -151,6 +154,13 @@ class PreparedRecord:
         """The distinct words of the description."""
         return tuple(dict.fromkeys(words_of(self.record.description or "")))
 
+    @cached_property
+    def quantities(self) -> tuple[str, ...]:
+        """The distinct numbers of title and description but for years: 41 machines, 300 TB."""
+        texts = (self.record.title or "", (self.record.description or "")[:MAXIMUM_WORDED])
+        numbers = (number.lstrip("0") for text in texts for number in _NUMBER.findall(text))
+        return tuple(dict.fromkeys(n for n in numbers if n and not _YEAR.fullmatch(n)))
+
 
 @lru_cache(maxsize=8_192)
 def prepared(record: MatchRecord) -> PreparedRecord:
@@ -186,7 +196,7 @@ def series_in_name(name: CompanyName) -> tuple[str, ...]:
 @lru_cache(maxsize=16_384)
 def words_of(text: str) -> tuple[str, ...]:
     """Lower-case Latin words of a title or description, words of grammar left out."""
-    words = _WORD.findall(anyascii(text[:4000]).casefold())
+    words = _WORD.findall(anyascii(text[:MAXIMUM_WORDED]).casefold())
     return tuple(word for word in words if word not in STOP_WORDS)[:400]
 
 

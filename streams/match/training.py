@@ -29,8 +29,16 @@ class Strengths:
     Small values trust the expected weights, large ones the labelled pairs.
     """
 
-    evidence: float = 0.1
-    rivals: float = 0.03
+    evidence: float
+    rivals: float
+
+
+#: Companies: no labelled set shows every column, so the expected weights hold what it does not.
+#: Deals: the sets have all columns, with and without blanks, and may say more.
+STRENGTHS: Mapping[str, Strengths] = {
+    "company": Strengths(evidence=0.1, rivals=0.03),
+    "deal": Strengths(evidence=0.3, rivals=0.1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ def fit(
     sets: Sequence[LabelledPairs],
     expected: Mapping[str, float],
     *,
-    strengths: Strengths | None = None,
+    strengths: Strengths = STRENGTHS["company"],
     start: ProfileWeights | None = None,
 ) -> ProfileWeights:
     """The weights of one profile for these sets of labelled pairs.
@@ -65,7 +73,6 @@ def fit(
     place where given, so that a few new verdicts move the weights a little.
     Raises ValueError where there is no true or no false pair to learn from.
     """
-    strengths = strengths or Strengths()
     _check(sets)
     columns = sets[0].columns
     sign = np.sign([expected[column] for column in columns])

@@ -153,6 +153,7 @@ class _Side:
         self.core_weight = summed(owner, weight * best * is_core[word], count)
         self.country_alone = summed(owner, is_country[word] * (1 - best), count)
         self.single = _largest(rest, lengths)
+        self.single_core = _largest(rest * is_core[word], lengths)
         self.first = np.zeros(count)
         filled = lengths > 0
         self.first[filled] = best[(np.cumsum(lengths) - lengths)[filled]]

@@ -18,7 +18,13 @@ from streams.match.labelled import labelled_companies, labelled_deals
 from streams.match.model import Bands, MatcherModel, ProfileWeights
 from streams.match.pairs import Floats
 from streams.match.scoring import DEAL_EXPECTED
-from streams.match.training import LabelledPairs, automatic_threshold, fit, probabilities
+from streams.match.training import (
+    STRENGTHS,
+    LabelledPairs,
+    automatic_threshold,
+    fit,
+    probabilities,
+)
 from workers.file_matching.labelled_sets import LabelledSet
 
 BOOTSTRAP_DRAWS = 1000
@@ -84,12 +90,22 @@ def train(
     scored: list[tuple[_Prepared, Floats, ProfileWeights, tuple[str, ...]]] = []
     for held_out in prepared[: len(sets)]:
         others = [entry for entry in prepared if entry is not held_out] or [held_out]
-        weights = fit([entry.labelled for entry in others], expected, start=start)
+        weights = fit(
+            [entry.labelled for entry in others],
+            expected,
+            strengths=STRENGTHS[profile],
+            start=start,
+        )
         names = tuple(entry.labelled.name for entry in others)
         scored.append((held_out, probabilities(held_out.labelled, weights), weights, names))
     automatic = automatic_threshold((entry.labelled, chances) for entry, chances, _, _ in scored)
     folds = tuple(_fold(*entry, automatic, expected, prepared) for entry in scored)
-    weights = fit([entry.labelled for entry in prepared], expected, start=start)
+    weights = fit(
+        [entry.labelled for entry in prepared],
+        expected,
+        strengths=STRENGTHS[profile],
+        start=start,
+    )
     pooled = _pooled_calibration_error(scored)
     bands = replace(base.bands, automatic=automatic) if sets else base.bands
     training = dict(base.training)
