@@ -1,10 +1,14 @@
-"""The timers worker: turns moments that have come into events (STR-14, guarantee 9)."""
+"""The timers worker: turns moments that have come into events (STR-14, guarantee 9).
+
+It also keeps the database's planner informed while tables grow.
+"""
 
 from __future__ import annotations
 
 import asyncio
 
 from connectors.postgres.outbox import message
+from connectors.postgres.planner_statistics import analyze_grown
 from connectors.postgres.pool import transaction
 from connectors.postgres.timers import Timer, claim_due_timers
 from schemas.events import TimerDue
@@ -13,6 +17,7 @@ from schemas.topics import TIMER_DUE
 from workers.context import WorkerContext
 
 _CHUNK = 500
+_STATISTICS_SECONDS = 1.0
 
 
 class TimersService:
@@ -53,6 +58,18 @@ class TimersService:
             subject=timer.subject,
             due_at=timer.due_at,
         )
+
+
+async def keep_planner_statistics(context: WorkerContext) -> None:
+    """Analyses tables as they grow, until cancelled."""
+    while True:
+        try:
+            grown = await analyze_grown(context.pool)
+            if grown:
+                context.log.debug("tables analysed", tables=grown)
+        except Retryable as problem:
+            context.log.warning("waiting for a dependency", problem=str(problem))
+        await asyncio.sleep(_STATISTICS_SECONDS)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
