@@ -131,6 +131,10 @@ def _companions(name: str, built: Processor, context: WorkerContext) -> list[Com
     companions: list[Companion] = [context.relay.sweep_forever]
     if DRIVERS[name] != SERVICE:
         companions.append(lambda: recompute_forever(built, context))
+    if name == "timers":
+        from workers.timers import keep_planner_statistics
+
+        companions.append(lambda: keep_planner_statistics(context))
     return companions
 
 
