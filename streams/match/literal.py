@@ -7,7 +7,7 @@ candidates and guards against a literal pass that the rest of the evidence contr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from rapidfuzz.distance import JaroWinkler
@@ -62,7 +62,10 @@ class LiteralEvidence:
 
     def to_json(self) -> dict[str, Any]:
         """The evidence as JSON-ready data."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _FIELDS}
+
+
+_FIELDS = tuple(field.name for field in fields(LiteralEvidence))
 
 
 def literal_evidence(

@@ -92,6 +92,11 @@ class Interner:
     def __call__(self, value: Hashable) -> int:
         return self.index.setdefault(value, len(self.index))
 
+    def distinct(self, values: Sequence[Hashable]) -> list[int]:
+        """The integers of the distinct values, in order."""
+        index = self.index
+        return [index.setdefault(value, len(index)) for value in dict.fromkeys(values)]
+
     def optional(self, value: Hashable | None) -> int:
         """The integer of a value, or `MISSING` for None."""
         return MISSING if value is None else self(value)
@@ -186,8 +191,8 @@ class PairTable:
         weight: Callable[[Any], float],
     ) -> tuple[Floats, Floats, Floats]:
         intern = Interner()
-        left = Ragged.of([[intern(v) for v in left_values(record)] for record in self.left])
-        right = Ragged.of([[intern(v) for v in right_values(record)] for record in self.right])
+        left = Ragged.of([intern.distinct(left_values(record)) for record in self.left])
+        right = Ragged.of([intern.distinct(right_values(record)) for record in self.right])
         weights = np.array([weight(value) for value in intern.index], dtype=np.float64)
         rows, position, _ = matching_positions(
             left, self.left_index, right, self.right_index, len(weights)
@@ -221,19 +226,24 @@ def matching_positions(
     """Where row by row two lists hold the same value: (row, left position, right position).
 
     Positions count along the rows' entries as `Ragged.positions` lays them out. Values of -1 match
-    nothing. A list holds each
-    value once, or only one of its places is found.
+    nothing. Of a value that a right list holds twice the first place is found.
     """
     left_owner, left_place = left.positions(left_rows)
     right_owner, right_place = right.positions(right_rows)
     width = max(distinct, 1)
     left_value, right_value = left.values[left_place], right.values[right_place]
     left_known, right_known = np.flatnonzero(left_value >= 0), np.flatnonzero(right_value >= 0)
+    if not len(right_known):
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing, nothing, nothing
     left_codes = left_owner[left_known] * width + left_value[left_known]
     right_codes = right_owner[right_known] * width + right_value[right_known]
-    _, left_hit, right_hit = np.intersect1d(left_codes, right_codes, return_indices=True)
-    left_at, right_at = left_known[left_hit], right_known[right_hit]
-    return left_owner[left_at], left_at.astype(np.int64), right_at.astype(np.int64)
+    order = np.argsort(right_codes, kind="stable")
+    ordered = right_codes[order]
+    at = np.minimum(np.searchsorted(ordered, left_codes), len(ordered) - 1)
+    hit = np.flatnonzero(ordered[at] == left_codes)
+    left_at, right_at = left_known[hit], right_known[order[at[hit]]]
+    return left_owner[left_at], left_at, right_at
 
 
 class Vocabulary:

@@ -18,7 +18,7 @@ from streams.match.comparison import Comparison, Profile
 from streams.match.deal_comparisons import CONTEXT, DEAL, company_unknown
 from streams.match.literal import LiteralEvidence, LiteralPolicy, literal_evidence
 from streams.match.model import MatcherModel, ProfileWeights, probability
-from streams.match.pairs import Floats, Integers, PairTable, listed
+from streams.match.pairs import Floats, Integers, PairTable
 from streams.match.prepared import PreparedRecord, prepared
 from streams.match.records import MatchRecord, SemanticEvidence
 from streams.match.rivals import COLUMNS as RIVAL_COLUMNS
@@ -278,21 +278,19 @@ def numbered(values: Iterable[Hashable]) -> Integers:
 def _weighted(
     profile: Profile, weights: Floats, evidence: Floats
 ) -> list[tuple[Comparison, dict[str, float], float]]:
-    shares = np.add.reduceat(weights * evidence, profile.starts)
-    found: dict[int, float] = {at: float(evidence[at]) for at in listed(np.flatnonzero(evidence))}
+    found: list[float] = evidence.tolist()
+    weighted: list[float] = (weights * evidence).tolist()
     return [
         (
             comparison,
             {
-                name: round(found[start + at], 6)
-                for at, name in enumerate(comparison.expected)
-                if start + at in found
+                name: round(found[at], 6)
+                for at, name in enumerate(comparison.expected, start)
+                if found[at]
             },
-            float(share),
+            sum(weighted[start : start + len(comparison.expected)]),
         )
-        for comparison, start, share in zip(
-            profile.comparisons, profile.starts, shares, strict=True
-        )
+        for comparison, start in zip(profile.comparisons, profile.starts, strict=True)
     ]
 
 

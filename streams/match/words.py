@@ -64,7 +64,7 @@ def word_similarity(left: str, right: str) -> float:
     """
     if left == right:
         return 1.0
-    short, long = sorted((left, right), key=lambda word: (len(word), word))
+    short, long = (left, right) if (len(left), left) < (len(right), right) else (right, left)
     if short[0] != long[0] or short.isdigit() or long.isdigit():
         return 0.0
     if long.startswith(short):
@@ -89,6 +89,8 @@ def word_similarity(left: str, right: str) -> float:
 
 def _umlauts_folded(word: str) -> str:
     """The word with "ae", "oe" and "ue" as the plain vowel, as umlauts are also written."""
+    if "e" not in word:
+        return word
     return word.replace("ae", "a").replace("oe", "o").replace("ue", "u")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +73,7 @@ def files(
     The score is a calibrated probability: 0.5 and more means match. Every pair from 0.05 up is
     written, a left row's best pair first.
     """
-    with _told(), _progress() as report:
+    with _told(), _without_collector(), _progress() as report:
         wanted = COMPANY_COLUMNS if profile is ProfileName.COMPANY else DEAL_COLUMNS
         weights = load_model(model)
         tables = [read_table(path, needs_one_of=wanted) for path in (left, right)]
@@ -292,6 +293,16 @@ def _told() -> Iterator[None]:
 def _fail(message: str, code: int = 1) -> NoReturn:
     _notes.print(f"[red]error:[/red] {message}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Leave out the search for cycles: records and pairs form none and live until the end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

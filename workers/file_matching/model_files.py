@@ -19,7 +19,7 @@ def load_model(path: Path | None, pack: str = SHIPPED_PACK) -> MatcherModel:
     """The model of a file, or the one that ships with the pack. Raises `ModelError`."""
     if path is None:
         return MatcherModel.parse(
-            (files("streams.packs") / pack / "matcher.json").read_text(encoding="utf-8")
+            (files("streams") / "packs" / pack / "matcher.json").read_text(encoding="utf-8")
         )
     try:
         return MatcherModel.parse(path.read_text(encoding="utf-8"))
