@@ -38,6 +38,9 @@ from workers.adapters import open_encoder, open_index
 from workers.context import WorkerContext
 from workers.runtime.processor import Incoming
 
+_CPU_RECORDS = 64
+"""About a second's work for two cores; a GPU fills its batches from all that the broker has."""
+
 _PAYLOAD = ("normalized_company", "normalized_domain", "expected_close")
 
 
@@ -60,6 +63,11 @@ class EmbedProcessor:
         self._context = context
         self._encoder = encoder
         self._index = index
+        self.batch_records = (
+            _CPU_RECORDS
+            if encoder.status().device == "cpu"
+            else context.settings.worker.batch_records
+        )
         self._traits = EncoderTraits(
             encoder.model_id, encoder.identity_instruction, encoder.context_instruction
         )
@@ -120,14 +128,10 @@ class EmbedProcessor:
             )
             for key, event in live.items()
         ]
-        texts = [text.text for one in planned for text in one.plan.encode]
+        texts = list(dict.fromkeys(text.text for one in planned for text in one.plan.encode))
         encoding = await asyncio.to_thread(self._encoder.encode, texts) if texts else None
-        points: list[VectorPoint] = []
-        at = 0
-        for one in planned:
-            points.append(_point(one, encoding, at))
-            at += len(one.plan.encode)
-        return await self._index.upsert(points)
+        places = {text: at for at, text in enumerate(texts)}
+        return await self._index.upsert([_point(one, encoding, places) for one in planned])
 
     def _done(self, event: RecordNormalised) -> OutboxMessage:
         done = RecordEmbedded(
@@ -159,12 +163,14 @@ def _key(event: RecordNormalised) -> RecordKey:
     return RecordKey(event.tenant, event.pack, event.side, event.id)
 
 
-def _point(one: _Planned, encoding: Encoding | None, first: int) -> VectorPoint:
+def _point(one: _Planned, encoding: Encoding | None, places: Mapping[str, int]) -> VectorPoint:
+    """The point of a record; `places` says where in `encoding` a text is."""
     texts: dict[Kind, TextVectors | Unchanged] = {
         kept.kind: Unchanged(kept.text_hash) for kept in one.plan.keep
     }
-    for at, text in enumerate(one.plan.encode, start=first):
+    for text in one.plan.encode:
         if encoding is not None:
+            at = places[text.text]
             sparse = encoding.sparse[at] if encoding.sparse is not None else None
             texts[text.kind] = TextVectors(text.text_hash, encoding.dense[at], sparse)
     fields = one.event.fields

@@ -64,7 +64,9 @@ async def apply_installation(settings: Settings, progress: Progress = silent) ->
         changed = await apply_topics(settings, tenants)
         progress(StepProgress("topics", 1, 1, f"{changed} changed"))
         await activate_first_rules(context, tenants)
-        return await _apply_sources(context, tenants, progress)
+        left = await _apply_sources(context, tenants, progress)
+        await context.relay.flush()  # last: a new topic takes nothing for a second or two
+        return left
 
 
 async def activate_first_rules(context: WorkerContext, tenants: Mapping[str, Tenant]) -> None:
@@ -83,7 +85,6 @@ async def activate_first_rules(context: WorkerContext, tenants: Mapping[str, Ten
                         author=PLATFORM,
                         note="first rules of the tenant",
                     )
-    await context.relay.flush()
 
 
 async def _apply_sources(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 from psycopg import sql
@@ -39,6 +40,14 @@ class LocalPlatform:
     def apply(self, progress: Progress = silent) -> list[str]:
         """Tables, topics, rules and connectors are as declared; says which sources are not set."""
         return asyncio.run(apply_installation(Settings.load(), progress))
+
+    def apply_and_start_workers(self, progress: Progress = silent) -> list[str]:
+        """Both at once: workers take as long to load as what they then wait for takes to be made."""
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(self.start_workers, progress)
+            left = self.apply(progress)
+            starting.result()
+        return left
 
     def start_workers(self, progress: Progress = silent) -> StackState:
         """Every worker runs and is ready."""

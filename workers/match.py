@@ -30,12 +30,15 @@ from streams.match.statistics import CorpusCounts, CorpusStatistics
 from streams.packs import load_pack
 from workers.adapters import open_index
 from workers.context import WorkerContext
-from workers.match_round import MatchingRules, Round, write_keys
+from workers.match_keys import write_keys
+from workers.match_round import MatchingRules, Round
 from workers.runtime.processor import Incoming
 from workers.tenants import load_tenants, partner_domains
 
 _RECORD, _STATISTICS = "record", "statistics"
 _READ_CHUNK = 1000
+_ROUND_RECORDS = 25
+"""Of one transaction: it holds the tenant's assignment, and others wait for what it finds."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class MatchProcessor:
 
     worker = "match"
     topics = (EMBED_DONE, COMMAND_MATCH, OPS_HEALTH)
+    batch_records = _ROUND_RECORDS
 
     def __init__(
         self,
@@ -76,16 +80,21 @@ class MatchProcessor:
 
     async def process_dirty(self, items: Sequence[DirtyItem]) -> None:
         """Records to be matched again, and statistics to be taken anew."""
-        work: dict[Place, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        records: dict[Place, list[tuple[str, str]]] = defaultdict(list)
         for item in items:
             parts = orjson.loads(item.id)
             place = Place(item.tenant, parts["pack"])
             if item.kind == _STATISTICS:
                 await self._take_statistics(place)
             else:
-                work[place][parts["side"]].add(parts["id"])
-        for place in sorted(work, key=lambda one: (one.tenant, one.pack)):
-            await self._match(place, work[place], [])
+                records[place].append((parts["side"], parts["id"]))
+        for place in sorted(records, key=lambda one: (one.tenant, one.pack)):
+            for start in range(0, len(records[place]), _ROUND_RECORDS):
+                changed: dict[str, set[str]] = defaultdict(set)
+                for side, record_id in records[place][start : start + _ROUND_RECORDS]:
+                    changed[side].add(record_id)
+                await self._match(place, changed, [])
+                await self._context.relay.flush()
 
     async def _take(self, record: Incoming, work: dict[Place, _Work]) -> Outcome:
         """Adds what one record asks for; a record that cannot be read is rejected."""
@@ -168,12 +177,15 @@ class MatchProcessor:
         )
 
     async def _source_completed(self, event: SourceCompleted) -> None:
-        """A complete source ends provisional results: statistics anew, then every record again."""
+        """The last source to be complete ends provisional results: statistics anew, then every record
+        again.
+        """
         if not event.complete:
             return
         marks = [_statistics_item(Place(event.tenant, one)) for one in self._packs_of(event.tenant)]
         async with transaction(self._context.pool) as connection:
-            await mark_dirty(connection, self.worker, marks)
+            if all((await source_completeness(connection, event.tenant)).values()):
+                await mark_dirty(connection, self.worker, marks)
 
     async def _take_statistics(self, place: Place) -> None:
         """Freezes new statistics over both sides and marks the records to be matched again."""

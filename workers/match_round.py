@@ -19,14 +19,12 @@ import orjson
 
 from connectors.postgres import match_memory as memory
 from connectors.postgres import matches as store
-from connectors.postgres.matches import Place, StoredPair, Subject
+from connectors.postgres.matches import Pair, Place, StoredPair, Subject
 from connectors.postgres.pool import Connection
 from connectors.vectors.neighbours import Neighbourhood, neighbourhood
 from connectors.vectors.port import RecordKey, VectorIndex
-from streams.embed.texts import record_texts
 from streams.match.assignment import Assignment, AssignmentPolicy, MatchState, Verdict, assign
 from streams.match.candidates import CANDIDATE_LIMIT, lookup_keys
-from streams.match.keys import match_keys
 from streams.match.literal import LiteralPolicy
 from streams.match.model import MatcherModel
 from streams.match.policy import MatchingPolicy
@@ -35,6 +33,7 @@ from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
 from streams.match.statistics import KEY_LIMIT, CorpusStatistics
 
+_JSON = orjson.OPT_SERIALIZE_NUMPY
 _PLAUSIBLE_LOG_ODDS = -2.944
 """A probability of 0.05."""
 
@@ -89,7 +88,12 @@ class Round:
             self.connection, self.place, touched[self.rules.sides[0]], touched[self.rules.sides[1]]
         )
         await self._load_missing(component)
-        pool = [*self._unchanged(component), *scored]
+        known = {
+            one.pair: ScoredPair.from_json(one.scored)
+            for one in component
+            if one.live and one.scored is not None
+        }
+        pool = [*self._unchanged(known), *scored]
         previous = [MatchState.from_json(one.state) for one in component]
         assignment = assign(
             pool,
@@ -101,7 +105,7 @@ class Round:
             policy=self.rules.assignment,
             merged=self._merged(),
         )
-        return await self._write(assignment, pool, component)
+        return await self._write(assignment, pool, component, known)
 
     async def _leave_out_unchanged(self) -> None:
         """A new version that says nothing new to the matcher is not matched again.
@@ -110,22 +114,36 @@ class Round:
         """
         for side, ids in self.changed.items():
             await self._load({side: ids})
-            fingerprints = {one: self._fingerprint(side, one) for one in sorted(ids)}
+            hashes = await self._held_hashes(side, ids)
+            fingerprints = {
+                one: self._fingerprint(side, one, hashes.get(one)) for one in sorted(ids)
+            }
             known = await store.input_fingerprints(self.connection, self.place, side, ids)
             new = {one: mark for one, mark in fingerprints.items() if known.get(one) != mark}
             await store.keep_fingerprints(self.connection, self.place, side, new)
             self.changed[side] = set(new) | (ids & self.spoken_of.get(side, set()))
 
-    def _fingerprint(self, side: str, record_id: str) -> str:
+    async def _held_hashes(self, side: str, ids: Collection[str]) -> dict[str, list[str | None]]:
+        """Hashes of the texts whose vectors the index holds, by record id."""
+        if self.index is None or not ids:
+            return {}
+        place = self.place
+        keys = [RecordKey(place.tenant, place.pack, side, one) for one in sorted(ids)]
+        held = await self.index.held(keys)
+        return {
+            key.id: [point.identity_hash, point.context_hash]
+            for key, point in held.items()
+            if not point.deleted
+        }
+
+    def _fingerprint(self, side: str, record_id: str, vectors: Sequence[str | None] | None) -> str:
         """A hash over all that a record brings to its matches, and what they are measured with."""
         subject = self._subjects.get((side, record_id))
         record = self._record(side, record_id)
-        texts = record_texts(subject.fields) if subject and record else None
         told = {
             "record": record.to_json() if record else None,
             "merged": subject.fields.get("merged_into") if subject and not record else None,
-            "identity": texts.identity.text if texts and texts.identity else None,
-            "context": texts.context.text if texts and texts.context else None,
+            "vectors": vectors,
             "with": [
                 self.statistics.version,
                 self.rules.matcher_version,
@@ -209,16 +227,14 @@ class Round:
             return None
         return self.rules.policy.record(side, record_id, subject.fields, self.rules.partner_domains)
 
-    def _unchanged(self, component: Sequence[StoredPair]) -> list[ScoredPair]:
+    def _unchanged(self, known: Mapping[Pair, ScoredPair]) -> list[ScoredPair]:
         """Live pairs of records that did not change: their own scores stand."""
         left, right = self.rules.sides
         return [
-            ScoredPair.from_json(one.scored)
-            for one in component
-            if one.live
-            and one.scored is not None
-            and one.left not in self.changed.get(left, ())
-            and one.right not in self.changed.get(right, ())
+            one
+            for one in known.values()
+            if one.left_id not in self.changed.get(left, ())
+            and one.right_id not in self.changed.get(right, ())
         ]
 
     def _merged(self) -> dict[tuple[str, str], tuple[str, str]]:
@@ -259,6 +275,7 @@ class Round:
         assignment: Assignment,
         pool: Sequence[ScoredPair],
         component: Sequence[StoredPair],
+        known: Mapping[Pair, ScoredPair],
     ) -> list[tuple[StoredPair | None, StoredPair]]:
         before = {one.pair: one for one in component}
         settled = {(one.left_id, one.right_id): one for one in (*pool, *assignment.pairs)}
@@ -271,11 +288,35 @@ class Round:
         changes: list[tuple[StoredPair | None, StoredPair]] = []
         for state in assignment.states:
             pair = state.left[1], state.right[1]
-            after = self._stored(state, settled.get(pair), before.get(pair))
-            if _differs(before.get(pair), after):
-                changes.append((before.get(pair), after))
+            found, scored = before.get(pair), settled.get(pair)
+            if found is None or not self._says(found, state, scored, known.get(pair)):
+                changes.append((found, self._stored(state, scored, found)))
         await store.write_pairs(self.connection, self.place, [after for _, after in changes])
         return changes
+
+    def _says(
+        self,
+        before: StoredPair,
+        state: MatchState,
+        pair: ScoredPair | None,
+        known: ScoredPair | None,
+    ) -> bool:
+        """Whether the stored pair says the same already; `known` is how it was scored, if it lives."""
+        return (
+            before.status == state.status
+            and before.live == (pair is not None)
+            and before.reason == state.reason
+            and before.decided_by == state.decided_by
+            and before.confidence_method == state.method
+            and before.confidence == _decimal(state.confidence, 4)
+            and before.probability == _decimal(state.probability, 6)
+            and before.rank_score == _decimal(state.rank_score, 6)
+            and before.ambiguous == state.ambiguous
+            and before.alternative == state.alternative
+            and before.provisional == self.provisional
+            and before.matcher_version == self.rules.matcher_version
+            and (pair == known or _as_stored(pair) == before.scored)
+        )
 
     def _stored(
         self, state: MatchState, pair: ScoredPair | None, before: StoredPair | None
@@ -314,28 +355,6 @@ class Round:
         return max(times, default=None)
 
 
-async def write_keys(
-    connection: Connection, place: Place, rules: MatchingRules, changed: Mapping[str, set[str]]
-) -> None:
-    """Makes the candidate keys of changed records those of their present state; commits first.
-
-    A round that looks afterwards finds them; one that looked before will be found by this one.
-    """
-    for side in rules.sides:
-        ids = changed.get(side)
-        if not ids:
-            continue
-        subjects = await store.read_subjects(connection, place, rules.policy.subject, side, ids)
-        keys: dict[str, list[store.Key]] = {}
-        for one in sorted(ids):
-            subject = subjects.get(one)
-            keys[one] = []
-            if subject and not subject.deleted and rules.policy.admits(side, subject.fields):
-                record = rules.policy.record(side, one, subject.fields, rules.partner_domains)
-                keys[one] = [(key.kind, key.value) for key in match_keys(record)]
-        await store.replace_keys(connection, place, side, keys)
-
-
 def _semantic_evidence(
     cosines: Mapping[str, tuple[float | None, float | None]], encoder: str | None
 ) -> dict[str, SemanticEvidence]:
@@ -365,33 +384,6 @@ def _decimal(value: float, places: int) -> Decimal:
     return Decimal(str(round(value, places)))
 
 
-_COMPARED = (
-    "status",
-    "confidence",
-    "confidence_method",
-    "probability",
-    "rank_score",
-    "ambiguous",
-    "provisional",
-    "alternative",
-    "live",
-    "scored",
-    "reason",
-    "matcher_version",
-    "decided_by",
-)
-
-
-def _differs(before: StoredPair | None, after: StoredPair) -> bool:
-    if before is None:
-        return True
-    return any(_plain(getattr(before, name)) != _plain(getattr(after, name)) for name in _COMPARED)
-
-
-def _plain(value: Any) -> Any:
-    """JSON turns tuples into lists; compare what would be stored."""
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value
+def _as_stored(pair: ScoredPair | None) -> Any:
+    """The pair as it is read back: JSON turns tuples into lists."""
+    return orjson.loads(orjson.dumps(pair.to_json(), option=_JSON)) if pair else None

@@ -21,7 +21,7 @@ async def wait_for_topics(client_options: Mapping[str, Any], topics: Sequence[st
     """Returns when the broker has every one of `topics`; waits as long as it takes."""
     log = structlog.get_logger()
     async for attempt in stamina.retry_context(
-        on=Retryable, attempts=None, timeout=None, wait_initial=0.2, wait_max=5.0
+        on=Retryable, attempts=None, timeout=None, wait_initial=0.2, wait_max=1.0
     ):
         with attempt:
             missing = sorted(set(topics) - await existing_topics(client_options))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -44,7 +44,8 @@ class StoredPair:
     """One row of `core.matches`.
 
     `scored` is the pair as the matcher scored it (None where only a person's word made it), `state`
-    its assignment; `evidence` is what the event carries. `live` pairs are still candidates.
+    its assignment; `evidence` is what the event carries, written and not read back. `live` pairs are
+    still candidates.
     """
 
     left: str
@@ -60,12 +61,12 @@ class StoredPair:
     provisional: bool
     alternative: bool
     live: bool
-    evidence: Mapping[str, Any]
     scored: Mapping[str, Any] | None
     state: Mapping[str, Any]
     reason: str
     model_version: str
     matcher_version: str
+    evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
     decided_by: str | None = None
     decided_at: datetime | None = None
     source_committed_at: datetime | None = None
@@ -76,7 +77,7 @@ class StoredPair:
 
 
 _COLUMNS = """left_id, right_id, match_id, version, status, confidence, confidence_method,
- probability, rank_score, ambiguous, provisional, alternative, live, evidence::text as evidence,
+ probability, rank_score, ambiguous, provisional, alternative, live,
  scored::text as scored, state::text as state, reason, model_version, matcher_version, decided_by,
  decided_at, source_committed_at"""
 
@@ -333,6 +334,6 @@ def _json(value: Mapping[str, Any]) -> str:
 def _stored(row: Mapping[str, Any]) -> StoredPair:
     values = dict(row)
     values["left"], values["right"] = values.pop("left_id"), values.pop("right_id")
-    for name in ("evidence", "scored", "state"):
+    for name in ("scored", "state"):
         values[name] = orjson.loads(values[name]) if values[name] is not None else None
     return StoredPair(**values)

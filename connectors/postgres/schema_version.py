@@ -18,7 +18,7 @@ async def wait_for_migrations(pool: Pool) -> None:
     """
     wanted = newest_revision()
     async for attempt in stamina.retry_context(
-        on=Retryable, attempts=None, timeout=None, wait_initial=0.2, wait_max=5.0, wait_jitter=0.2
+        on=Retryable, attempts=None, timeout=None, wait_initial=0.2, wait_max=1.0, wait_jitter=0.2
     ):
         with attempt:
             found = await current_revision(pool)

@@ -46,8 +46,7 @@ def demo(
             platform.start(progress)
             _load(stack, world, progress)
             platform.use_local_sources({(_TENANT, "odoo"): "odoo", (_TENANT, "apn"): "apn"})
-            left = platform.apply(progress)
-            platform.start_workers(progress)
+            left = platform.apply_and_start_workers(progress)
         if left:
             fail("\n".join(left))
         asyncio.run(_play(stack, world, seed, pace, started))

@@ -29,8 +29,7 @@ def up(
         with shown_on(console) as progress:
             platform.start(progress)
             if workers:
-                platform.apply(progress)
-                platform.start_workers(progress)
+                platform.apply_and_start_workers(progress)
             if ui:
                 console.print(f"Kafka UI: {stack.up_kafka_ui(progress)}")
     except StackError as problem:

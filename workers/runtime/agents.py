@@ -21,7 +21,7 @@ from faust.types import EventT
 from connectors.kafka.readiness import wait_for_topics
 from workers.context import WorkerContext, kafka_client_options
 from workers.runtime.delivery import Delivery
-from workers.runtime.processor import Incoming, Processor
+from workers.runtime.processor import Incoming, Processor, most_records
 from workers.runtime.stopping import unless_stopped
 
 _TAKE_RECORDS = 100
@@ -126,9 +126,11 @@ class AgentDriver:
             *self._processor.topics, key_type=bytes, value_type=bytes, value_serializer="raw"
         )
 
+        at_once = most_records(self._processor, _TAKE_RECORDS)
+
         @app.agent(topic, name=f"revops.{self._processor.worker}")
         async def agent(stream: Any) -> None:
-            async for events in stream.take_events(_TAKE_RECORDS, within=_TAKE_WITHIN_SECONDS):
+            async for events in stream.take_events(at_once, within=_TAKE_WITHIN_SECONDS):
                 await self._handle(events)
 
         return app

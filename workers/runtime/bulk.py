@@ -13,7 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from connectors.kafka.readiness import wait_for_topics
 from workers.context import WorkerContext, kafka_client_options
 from workers.runtime.delivery import Delivery
-from workers.runtime.processor import Incoming, Processor
+from workers.runtime.processor import Incoming, Processor, most_records
 from workers.runtime.stopping import unless_stopped
 
 _IDLE_POLL_MILLISECONDS = 500
@@ -40,6 +40,7 @@ class BulkDriver:
             processor, context.relay, context.clock, context.metrics, context.tracing
         )
         self._worker_settings = context.settings.worker
+        self._most_records = most_records(processor, self._worker_settings.batch_records)
         self._log = structlog.get_logger(worker=processor.worker)
         self._client_options = kafka_client_options(context.settings.kafka)
         self._early: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = {}
@@ -86,7 +87,7 @@ class BulkDriver:
             early, self._early = self._early, {}
             return early
         return await self._consumer.getmany(
-            timeout_ms=_IDLE_POLL_MILLISECONDS, max_records=self._worker_settings.batch_records
+            timeout_ms=_IDLE_POLL_MILLISECONDS, max_records=self._most_records
         )
 
     async def _handle(self, batch: Batch, stop: asyncio.Event) -> None:

@@ -46,6 +46,20 @@ class Processor(Protocol):
 
 
 @runtime_checkable
+class TakesFew(Protocol):
+    """A processor that works long on a record: it takes few at once, so that the next worker hears of
+    the first ones while it works on the others.
+    """
+
+    batch_records: int
+
+
+def most_records(processor: Processor, limit: int) -> int:
+    """How many records the processor is given at once: `limit`, or fewer where it wants fewer."""
+    return min(limit, processor.batch_records) if isinstance(processor, TakesFew) else limit
+
+
+@runtime_checkable
 class RecomputesDirty(Protocol):
     """A processor that also computes records marked in `ops.dirty`."""
 

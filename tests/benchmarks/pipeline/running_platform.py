@@ -41,10 +41,9 @@ async def started_platform(world: SampleWorld) -> AsyncIterator[LocalStack]:
             )
             sources = {(TENANT, name): name for name in DATABASES}
             await asyncio.to_thread(platform.use_local_sources, sources)
-            left = await asyncio.to_thread(platform.apply)
+            left = await asyncio.to_thread(platform.apply_and_start_workers)
             if left:
                 raise RuntimeError("\n".join(left))
-            await asyncio.to_thread(platform.start_workers)
             yield stack
     finally:
         os.environ.clear()
