@@ -31,7 +31,7 @@ from workers.runtime.dead_letters import about_dead_letter, without_value
 _REST_SECONDS = 2.0
 _WATCH_SECONDS = 2.0
 _POLL_SHARE = 4.0
-"""A poll is followed by a pause of at least so many times its length: the source has other work."""
+_LONGEST_PAUSE_SECONDS = 30.0
 
 _HINTED_PAUSE_SECONDS = 5.0
 
@@ -103,7 +103,7 @@ class CaptureLoop:
         await self._problem("; ".join(problems))
         took = time.monotonic() - began
         interval = self._context.settings.worker.poll_interval_seconds
-        return max(interval, took * _POLL_SHARE)
+        return pause_after_poll(took, interval)
 
     def _note_marks(self, tables: Mapping[str, SourceTable]) -> None:
         self._marks = {name: (one.storage, one.deletions) for name, one in tables.items()}
@@ -219,6 +219,14 @@ class CaptureLoop:
         letter = Outgoing("dlq.poll", record.key, record.value, (*record.headers, *about))
         await self._context.relay.send([without_value(letter)])
         self._context.log.error("row set aside", topic=record.topic, bytes=record.size())
+
+
+def pause_after_poll(took: float, interval: float) -> float:
+    """Seconds to leave a source alone after a poll that took so many: it has other work.
+
+    Bounded, since an epoch's first poll reads everything and takes long once.
+    """
+    return max(interval, min(took * _POLL_SHARE, _LONGEST_PAUSE_SECONDS))
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

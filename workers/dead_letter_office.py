@@ -37,6 +37,11 @@ class DeadLetter:
         return self._header(PREFIX + name)
 
     @property
+    def origin(self) -> tuple[str, str, str]:
+        """Topic, partition and offset that the record came from."""
+        return self.about("topic"), self.about("partition"), self.about("offset")
+
+    @property
     def replayable(self) -> bool:
         """Whether the record lies here whole."""
         return not self._header(CUT)
@@ -87,8 +92,9 @@ async def dead_letters(
 async def replay(context: WorkerContext, letters: Sequence[DeadLetter], *, actor: str) -> int:
     """Puts letters back where they came from and notes it; returns how many.
 
-    They pass the same guards as any record: an old row cannot undo a newer delete. Raises ValueError
-    for a letter whose record was too large to be kept.
+    They pass the same guards as any record: an old row cannot undo a newer delete. A record that
+    several workers rejected returns once, to all of them. Raises ValueError for a letter whose
+    record was too large to be kept.
     """
     cut = [one.identity for one in letters if not one.replayable]
     if cut:
@@ -97,7 +103,8 @@ async def replay(context: WorkerContext, letters: Sequence[DeadLetter], *, actor
             "the record in its source and it comes again by itself"
         )
     marks = [one for one in letters if one.about("topic") == DIRTY]
-    await context.relay.send([one.original() for one in letters if one not in marks])
+    records = {one.origin: one.original() for one in letters if one not in marks}
+    await context.relay.send(list(records.values()))
     async with transaction(context.pool) as borrowed:
         for one in marks:
             await mark_dirty(borrowed, one.worker, [one.mark()])

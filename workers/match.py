@@ -116,7 +116,7 @@ class MatchProcessor:
                 work[place].commands.append(command)
                 work[place].changed[left].add(command.left)
                 work[place].changed[right].add(command.right)
-            else:
+            elif record.header("schema") in (None, SourceCompleted.__name__):
                 await self._source_completed(SourceCompleted.model_validate_json(record.value))
         except ValidationError as problem:
             first = problem.errors()[0]

@@ -145,25 +145,6 @@ def _record(row: Any, prefix: str, kind: str, side: str, record_id: str) -> Reco
     )
 
 
-async def read_names(
-    connection: Connection, tenant: str, pack: str, ids: Sequence[str]
-) -> dict[str, dict[str, str | None]]:
-    """Title and company of records, by `side/id`; accounts are none."""
-    rows = await connection.fetch(
-        """select side, id, fields ->> 'title' as title, fields ->> 'company_name' as company
-             from core.records
-            where tenant = $1 and pack = $2 and id = any($3::text[]) and kind <> 'account'
-            order by side, id""",
-        tenant,
-        pack,
-        list(ids),
-    )
-    return {
-        f"{row['side']}/{row['id']}": {"title": row["title"], "company": row["company"]}
-        for row in rows
-    }
-
-
 async def read_inputs(
     connection: Connection,
     pairs: Sequence[JudgedPair],

@@ -35,11 +35,14 @@ _ROWS_PER_BACKGROUND_UNIT = 43
 class SampleSize:
     """How much of everything there is. The default makes about 800 CRM and 350 ACE opportunities.
 
-    `rounds` repeats every scenario; the other counts fill the world around them. Accounts get
-    `products` (least, most) products in each of `months` months.
+    `rounds` repeats every scenario, and `most_pairs` says with how many pairs at most; the other
+    counts fill the world around them. Accounts get `products` (least, most) products in each of
+    `months` months.
     """
 
     rounds: int = 1
+    most_pairs: int | None = None
+    hard_cases: bool = True
     crm_only: int = 170
     account_share: float = 0.12
     leads: int = 110
@@ -82,8 +85,9 @@ class SampleWorld:
         size = size or SampleSize()
         draft = WorldDraft(rng=random.Random(seed), as_of=as_of, months=size.months)  # noqa: S311  # not a secret
         add_lookups(draft)
-        write_scenarios(draft, RECIPES, size.rounds)
-        write_hard_cases(draft)
+        write_scenarios(draft, RECIPES, size.rounds, size.most_pairs)
+        if size.hard_cases:
+            write_hard_cases(draft)
         write_crm_only(draft, size.crm_only, account_share=size.account_share)
         write_plain_leads(draft, size.leads)
         write_ace_only(draft, size.ace_only)

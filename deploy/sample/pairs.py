@@ -14,10 +14,13 @@ from deploy.sample.recipes import MODERATE, OVER, Recipe
 LIMIT = Decimal(5000)
 
 
-def write_scenarios(draft: WorldDraft, recipes: tuple[Recipe, ...], rounds: int) -> None:
-    """Every recipe as often as it asks for, `rounds` times over."""
+def write_scenarios(
+    draft: WorldDraft, recipes: tuple[Recipe, ...], rounds: int, most: int | None = None
+) -> None:
+    """Every recipe as often as it asks for, or `most` times where that is less, `rounds` times over."""
     for recipe in recipes:
-        for _ in range(recipe.pairs * rounds):
+        pairs = recipe.pairs if most is None else min(recipe.pairs, most)
+        for _ in range(pairs * rounds):
             write_recipe(draft, recipe)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console, Group
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from connectors.postgres.audit_log import AuditRow
 from connectors.postgres.decisions import StoredDecision
+from connectors.postgres.ledger_rows import LedgerRow
 
 _COLOURS = {
     "pass": "green",
@@ -36,10 +38,11 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A decision with the records that it speaks of and its place in the audit log."""
+    """A decision with the records and billing rows that it speaks of and its place in the audit log."""
 
     decision: StoredDecision
     records: Mapping[str, Any]
+    ledger: Sequence[LedgerRow]
     audited: AuditRow | None
 
     def to_json(self) -> dict[str, Any]:
@@ -51,7 +54,11 @@ class Explained:
                 "leaf_hash": self.audited.leaf_hash.hex(),
                 "chain_hash": self.audited.chain_hash.hex(),
             }
-        return asdict(self.decision) | {"records": dict(self.records), "audit": audit}
+        return asdict(self.decision) | {
+            "records": dict(self.records),
+            "ledger": [asdict(row) for row in self.ledger],
+            "audit": audit,
+        }
 
 
 def show_explained(explained: Explained, console: Console) -> None:
@@ -59,7 +66,7 @@ def show_explained(explained: Explained, console: Console) -> None:
     decision = explained.decision
     console.print(_headline(explained))
     if decision.facts:
-        console.print(_sources(decision.facts))
+        console.print(_sources(explained))
         console.print(_match(decision))
         console.print(_rules(decision.rules))
         if decision.accounts:
@@ -95,40 +102,42 @@ def _headline(explained: Explained) -> Panel:
     return Panel(Group(*lines), title=title, title_align="left", subtitle=decision.decision_id)
 
 
-def _sources(facts: Mapping[str, Any]) -> Table:
+def _sources(explained: Explained) -> Table:
     table = Table(
         title="Source rows and the facts from them", title_justify="left", header_style="bold"
     )
     for heading in ("fact", "value", "from", "log position", "committed"):
         table.add_column(heading, overflow="fold")
-    for name, fact in facts.items():
+    for name, record in explained.records.items():
+        for what, source in record["from"].items():
+            _origin(table, f"{what} of {name}", escape(str(record[what] or "")), source)
+    for name, fact in explained.decision.facts.items():
         source = fact.get("source")
         if not source or "match" in source:
             continue
         if "rows" in source:
-            _ledger_rows(table, name, fact, source)
-            continue
-        places = source.get("lineage") or []
-        first: Mapping[str, Any] = places[0] if places else {}
-        table.add_row(
-            name.replace("_", " "),
-            _value(fact),
-            _place(first, source),
-            _position(first.get("position")),
-            str(first.get("committed_at") or "")[:19].replace("T", " "),
-        )
-        for other in places[1:]:
-            table.add_row(
-                "",
-                "",
-                _place(other, source),
-                _position(other.get("position")),
-                str(other.get("committed_at") or "")[:19].replace("T", " "),
-            )
+            _ledger_total(table, name, fact, source)
+            for row in explained.ledger:
+                _ledger_row(table, row, source)
+        else:
+            _origin(table, name.replace("_", " "), _value(fact), source)
     return table
 
 
-def _ledger_rows(
+def _origin(table: Table, name: str, value: str, source: Mapping[str, Any]) -> None:
+    """A line for each source row that the value was read from."""
+    for place in source.get("lineage") or [{}]:
+        table.add_row(
+            name,
+            value,
+            _place(place, source),
+            _position(place.get("position")),
+            _moment(place.get("committed_at")),
+        )
+        name = value = ""
+
+
+def _ledger_total(
     table: Table, name: str, fact: Mapping[str, Any], source: Mapping[str, Any]
 ) -> None:
     note = f" ({fact['note']})" if "note" in fact else ""
@@ -147,6 +156,23 @@ def _ledger_rows(
             f"version {row['version']}",
             "final" if row["final"] else "not final",
         )
+
+
+def _ledger_row(table: Table, row: LedgerRow, source: Mapping[str, Any]) -> None:
+    """One of the newest rows of the accounts that a total sums up."""
+    summed = {(source["ledger"], source["month"], one["account"]) for one in source["rows"]}
+    if (row.ledger, row.month.isoformat(), row.account) in summed:
+        table.add_row(
+            "",
+            f"[dim]{row.amount} {row.currency}[/]",
+            f"[dim]{row.table} {row.key} {escape(row.product or '')}[/]",
+            _position(row.position),
+            _moment(row.committed_at),
+        )
+
+
+def _moment(committed_at: datetime | str | None) -> str:
+    return str(committed_at or "")[:19].replace("T", " ")
 
 
 def _place(place: Mapping[str, Any], source: Mapping[str, Any]) -> str:

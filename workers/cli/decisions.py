@@ -17,10 +17,10 @@ from connectors.postgres.decisions import (
     newest_of_pair,
     read_decision,
 )
-from connectors.postgres.facts import read_names
 from connectors.postgres.pool import connection
 from schemas.events import DecisionMade
 from workers.cli.decision_explained import Explained, show_explained
+from workers.cli.decision_origins import read_origins
 from workers.cli.demo_screen import Arrived, decision_line
 from workers.cli.output import (
     Output,
@@ -193,6 +193,6 @@ async def _find(settings: Settings, tenant: str, pack: str, named: str) -> Expla
             found = None
         if found is None:
             fail(f"no single decision {named!r} of {tenant}; see `revops decisions list --all`")
-        records = await read_names(reading, tenant, pack, [found.left, found.right])
+        records, ledger = await read_origins(reading, found)
         audited = await read_record(reading, tenant, found.decision_id)
-        return Explained(found, records, audited)
+        return Explained(found, records, ledger, audited)
