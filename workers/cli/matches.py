@@ -11,12 +11,14 @@ from uuid import uuid4
 import typer
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from connectors.postgres.match_queries import find_match, list_matches
 from connectors.postgres.outbox import message
 from connectors.postgres.pool import connection, transaction
 from schemas.events import MatchCommanded, MatchStatus
 from schemas.topics import COMMAND_MATCH
+from streams.match.explanation import Explanation
 from streams.match.explanation import explain as explanation_of
 from streams.match.scored_pair import ScoredPair
 from workers.cli.output import (
@@ -93,6 +95,18 @@ def explain(match: MatchArgument, output: OutputOption = Output.TABLE) -> None:
     if output is Output.JSON:
         show_json(told.to_json())
         return
+    title = Text.assemble(f"{found['left']} ↔ {found['right']}  ", (str(found["status"]), "bold"))
+    console.print(Panel(Text(told.summary), title=title, title_align="left"))
+    console.print(waterfall(told))
+    for line in (told.confidence, *told.rivals):
+        console.print(Text(line))
+
+
+def waterfall(told: Explanation) -> Table:
+    """The way from the prior to the probability, one row a comparison.
+
+    What records say is shown as it is: brackets in a name are no markup.
+    """
     table = Table(header_style="bold", expand=False)
     for heading in ("comparison", "left", "right", "weight", "probability after", "in words"):
         table.add_column(heading, overflow="fold")
@@ -101,17 +115,13 @@ def explain(match: MatchArgument, output: OutputOption = Output.TABLE) -> None:
         colour = "green" if step.contribution > 0 else "red" if step.contribution < 0 else "dim"
         table.add_row(
             step.title,
-            step.left_value or "",
-            step.right_value or "",
-            f"[{colour}]{step.contribution:+.2f}[/]",
+            Text(step.left_value or ""),
+            Text(step.right_value or ""),
+            Text(f"{step.contribution:+.2f}", colour),
             f"{step.probability_after:.1%}",
-            step.words,
+            Text(step.words),
         )
-    title = f"{found['left']} ↔ {found['right']}  [bold]{found['status']}[/]"
-    console.print(Panel(told.summary, title=title, title_align="left"))
-    console.print(table)
-    for line in (told.confidence, *told.rivals):
-        console.print(line)
+    return table
 
 
 @app.command()
