@@ -35,12 +35,12 @@ demo: $(VENV)/.local  ## Show the product: a day in the CRM, decisions as they c
 test: $(VENV)/.dev $(BGE_ENV)/.complete  ## All tests, with coverage; fetches torch (6 GB) once
 	$(BIN)/coverage erase
 	$(BGE_ENV)/bin/python -m pytest -m bge $(COVERAGE) $(LIGHT_TESTS)
-	$(BIN)/python -m pytest -m "not bge and not chaos and not platform" $(COVERAGE)term:skip-covered --cov-append \
+	$(BIN)/python -m pytest -m "not bge and not chaos" $(COVERAGE)term:skip-covered --cov-append \
 		--cov-fail-under=80 $(LIGHT_TESTS)
 
 .PHONY: test-light
 test-light: $(VENV)/.dev  ## All tests but those that need torch
-	$(BIN)/python -m pytest -m "not bge and not chaos and not platform" $(LIGHT_TESTS)
+	$(BIN)/python -m pytest -m "not bge and not chaos" $(LIGHT_TESTS)
 
 .PHONY: check
 check: $(VENV)/.dev  ## Style, types and layers
@@ -54,8 +54,8 @@ bench: $(VENV)/.dev  ## Latency, backlog and memory against the floors of this m
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 .PHONY: e2e
-e2e: $(VENV)/.dev  ## The whole line on the running platform: a commit becomes an audited decision
-	$(BIN)/python -m pytest -m platform tests/e2e
+e2e: $(VENV)/.dev  ## The tests of the whole running platform alone, some minutes
+	$(BIN)/python -m pytest tests/e2e
 
 .PHONY: chaos
 chaos: $(VENV)/.dev  ## Kill every process again and again, nothing may be lost (ROUNDS=30)

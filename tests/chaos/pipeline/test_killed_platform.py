@@ -9,12 +9,11 @@ from datetime import date
 
 import pytest
 
-from deploy.local.identity import ProcessIdentity
 from deploy.local.settings import CONNECT, KAFKA, POSTGRES
 from deploy.sample.day import DayPlan, plan_day
 from deploy.sample.generate import SampleSize, SampleWorld
 from deploy.sample.transactions import Transaction
-from tests.chaos.pipeline.day import Day, environment_of
+from tests.chaos.pipeline.day import Day
 from tests.chaos.pipeline.pictures import Picture, differences, take_picture
 from tests.stack import own_stack
 
@@ -37,7 +36,7 @@ AS_OF = date(2026, 11, 20)
 
 
 async def test_a_day_of_kills_ends_as_an_undisturbed_one() -> None:
-    world = SampleWorld.build(7, AS_OF, SampleSize())
+    world = SampleWorld.build(7, AS_OF, SampleSize(months=3, products=(1, 1)))
     plan = plan_day(world, 7)
     undisturbed, faults, _ = await _day(world, plan, ())
     assert faults == []
@@ -54,26 +53,28 @@ async def _day(
 ) -> tuple[Picture, list[str], list[str]]:
     """A picture of the evening, what went wrong, and which victims had nothing to do when killed."""
     idle: list[str] = []
-    with own_stack() as stack, environment_of(stack, world):
-        await asyncio.to_thread(stack.up_infrastructure, owner=ProcessIdentity.own())
+    with own_stack() as stack:
         day = Day(stack, world, plan)
-        await day.begin()
-        for part, victim in zip(_parts(plan, len(victims) or 1), victims or ("",), strict=True):
-            if not victim:
-                await day.play(part)
-            elif (
-                victim == POSTGRES
-            ):  # the sources live in it too: their clients are no part of this
-                await day.play(part)
-                if not await day.kill(victim):
+        with day.platform.settings():
+            await day.begin()
+            for part, victim in zip(_parts(plan, len(victims) or 1), victims or ("",), strict=True):
+                if victim and not await _play_and_kill(day, part, victim):
                     idle.append(victim)
-            else:
-                playing = asyncio.ensure_future(day.play(part))
-                if not await day.kill(victim):
-                    idle.append(victim)
-                await playing
-        await day.settle()
-        return await take_picture(day.dsn), await day.faults(), idle
+                elif not victim:
+                    await day.play(part)
+            await day.platform.settle()
+            return await take_picture(day.platform.dsn), await day.platform.faults(), idle
+
+
+async def _play_and_kill(day: Day, part: Sequence[Transaction], victim: str) -> bool:
+    """Kills the victim while the part is played; whether it had work."""
+    if victim == POSTGRES:  # the sources live in it too: their clients are no part of this
+        await day.play(part)
+        return await day.kill(victim)
+    playing = asyncio.ensure_future(day.play(part))
+    busy = await day.kill(victim)
+    await playing
+    return busy
 
 
 def _parts(plan: DayPlan, count: int) -> list[Sequence[Transaction]]:
