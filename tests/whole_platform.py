@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -180,6 +182,15 @@ class WholePlatform:
             " (select count(*) from ops.dirty) as marks"
         )
         return {name: count for name, count in {**found, **stored}.items() if count}
+
+    async def keep_down(self, name: str, seconds: float) -> None:
+        """Kills a process, and whatever comes in its place, until the time is over."""
+        until = monotonic() + seconds
+        while monotonic() < until:
+            found = self.stack.state().process(name)
+            if found and found.process and found.process.is_alive():
+                found.process.send(signal.SIGKILL)
+            await asyncio.sleep(0.1)
 
     async def faults(self) -> list[str]:
         """Dead letters, and what is wrong with each tenant's audit log."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 from collections.abc import AsyncIterator
-from time import monotonic
 
 import pytest
 from typer.testing import CliRunner
@@ -50,7 +48,7 @@ async def test_workers_wait_for_a_dependency_that_is_down(
     restarts = restarts_of_workers(platform)
     title = f"Changed while {dependency} was down"
     platform.change("odoo", "update crm_lead set name = %s where active", title)
-    down = asyncio.ensure_future(keep_down(platform, dependency))
+    down = asyncio.ensure_future(platform.keep_down(dependency, DOWN_SECONDS))
     problems = await asyncio.to_thread(problems_in_status)
     await down
     assert any(SAYS[dependency] in one for one in problems), problems
@@ -65,16 +63,6 @@ async def test_workers_wait_for_a_dependency_that_is_down(
     assert row["changed"] == row["leads"] > 0
     assert await platform.faults() == []
     assert restarts_of_workers(platform) == restarts, "a worker ended instead of waiting"
-
-
-async def keep_down(platform: WholePlatform, name: str) -> None:
-    """Kills the process, and whatever comes in its place, for a minute."""
-    until = monotonic() + DOWN_SECONDS
-    while monotonic() < until:
-        found = platform.stack.state().process(name)
-        if found and found.process and found.process.is_alive():
-            found.process.send(signal.SIGKILL)
-        await asyncio.sleep(0.1)
 
 
 def problems_in_status() -> list[str]:
