@@ -31,7 +31,8 @@ from streams.packs import load_pack
 from workers.adapters import open_index
 from workers.context import WorkerContext
 from workers.match_keys import write_keys
-from workers.match_round import MatchingRules, Round
+from workers.match_round import Round
+from workers.matching_rules import MatchingRules
 from workers.runtime.processor import Incoming
 from workers.tenants import load_tenants, partner_domains
 

@@ -8,7 +8,7 @@ from connectors.postgres import matches as store
 from connectors.postgres.matches import Place
 from connectors.postgres.pool import Connection
 from streams.match.keys import match_keys
-from workers.match_round import MatchingRules
+from workers.matching_rules import MatchingRules
 
 
 async def write_keys(

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -23,42 +22,15 @@ from connectors.postgres.matches import Pair, Place, StoredPair, Subject
 from connectors.postgres.pool import Connection
 from connectors.vectors.neighbours import Neighbourhood, neighbourhood
 from connectors.vectors.port import RecordKey, VectorIndex
-from streams.match.assignment import Assignment, AssignmentPolicy, MatchState, Verdict, assign
+from streams.match.assignment import Assignment, MatchState, Verdict, assign
 from streams.match.candidates import CANDIDATE_LIMIT, lookup_keys
-from streams.match.literal import LiteralPolicy
-from streams.match.model import MatcherModel
-from streams.match.policy import MatchingPolicy
 from streams.match.records import MatchRecord, SemanticEvidence
 from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
 from streams.match.statistics import KEY_LIMIT, CorpusStatistics
+from workers.matching_rules import MatchingRules
 
 _JSON = orjson.OPT_SERIALIZE_NUMPY
-_PLAUSIBLE_LOG_ODDS = -2.944
-"""A probability of 0.05."""
-
-
-@dataclass(frozen=True)
-class MatchingRules:
-    """What a pack and a tenant say about matching; the same for every record of a round."""
-
-    pack: str
-    sides: tuple[str, str]
-    policy: MatchingPolicy
-    model: MatcherModel
-    literal: LiteralPolicy = field(default_factory=LiteralPolicy)
-    assignment: AssignmentPolicy = field(default_factory=AssignmentPolicy)
-    partner_domains: Collection[str] = frozenset()
-
-    @cached_property
-    def matcher_version(self) -> str:
-        """Version and hash of the weights, as every pair states them."""
-        return f"{self.model.version}+{self.model.weights_hash}"
-
-    def other(self, side: str) -> str:
-        """The side that a record of `side` is matched with."""
-        left, right = self.sides
-        return right if side == left else left
 
 
 @dataclass(slots=True)
@@ -194,7 +166,7 @@ class Round:
             left_side=self.rules.sides[0],
             literal=self.rules.literal,
         )
-        return [one for one in scored if _worth_keeping(one)]
+        return [one for one in scored if self.rules.keeps(one)]
 
     async def _neighbourhood(self, record: MatchRecord, other: str) -> Neighbourhood:
         if self.index is None:
@@ -362,16 +334,6 @@ def _semantic_evidence(
         one: SemanticEvidence(encoder or "", identity=identity, context=context)
         for one, (identity, context) in cosines.items()
     }
-
-
-def _worth_keeping(pair: ScoredPair) -> bool:
-    """Whether a pair is a candidate: plausible, or claimed by the literal rule (MATCH-10, AM-1).
-
-    A literal claim for review alone, as unproven vectors make many, needs the company's evidence.
-    """
-    if pair.log_odds >= _PLAUSIBLE_LOG_ODDS or pair.literal.band == "high":
-        return True
-    return pair.literal.band == "review" and pair.company_probability >= 0.5
 
 
 def _evidence(state: MatchState, scored: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""What a pack and a tenant say about matching, and which scored pairs are candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from streams.match.assignment import AssignmentPolicy
+from streams.match.literal import LiteralPolicy
+from streams.match.model import MatcherModel
+from streams.match.policy import MatchingPolicy
+from streams.match.records import MatchRecord
+from streams.match.scored_pair import ScoredPair
+from streams.match.scoring import score_candidates
+from streams.match.statistics import CorpusStatistics
+
+_PLAUSIBLE_LOG_ODDS = -2.944
+"""A probability of 0.05."""
+_SPEAKS_AGAINST = 0.5
+"""Companies that are less likely one than this share of what is said without any evidence."""
+
+
+@dataclass(frozen=True)
+class MatchingRules:
+    """What a pack and a tenant say about matching; the same for every record of a round."""
+
+    pack: str
+    sides: tuple[str, str]
+    policy: MatchingPolicy
+    model: MatcherModel
+    literal: LiteralPolicy = field(default_factory=LiteralPolicy)
+    assignment: AssignmentPolicy = field(default_factory=AssignmentPolicy)
+    partner_domains: Collection[str] = frozenset()
+
+    @cached_property
+    def matcher_version(self) -> str:
+        """Version and hash of the weights, as every pair states them."""
+        return f"{self.model.version}+{self.model.weights_hash}"
+
+    @cached_property
+    def nothing_known(self) -> float:
+        """The company probability of two records of which neither names a company."""
+        left, right = (MatchRecord(side=side, id="") for side in self.sides)
+        [pair] = score_candidates(
+            left, [right], CorpusStatistics(), self.model, {}, left_side=self.sides[0]
+        )
+        return pair.company_probability
+
+    def other(self, side: str) -> str:
+        """The side that a record of `side` is matched with."""
+        left, right = self.sides
+        return right if side == left else left
+
+    def keeps(self, pair: ScoredPair) -> bool:
+        """Whether a pair is a candidate: plausible, or claimed by the literal rule (MATCH-10, AM-1).
+
+        A literal claim for review alone, as unproven vectors make many, needs the company's evidence;
+        deals that are alike are no candidate where the companies speak against it.
+        """
+        if pair.literal.band == "high":
+            return True
+        if pair.log_odds >= _PLAUSIBLE_LOG_ODDS:
+            return pair.company_probability >= self.nothing_known * _SPEAKS_AGAINST
+        return pair.literal.band == "review" and pair.company_probability >= 0.5
