@@ -18,14 +18,15 @@ def _read() -> Words:
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     rows = list(csv.DictReader(lines))
     descriptors = [row for row in rows if row["kind"] == "descriptor"]
-    joined = {row["word"]: row["english"] for row in descriptors if not row["word"].isascii()}
+    foreign = [row for row in descriptors if not row["word"].isascii()]
+    joined = {row["word"].casefold(): row["english"] for row in foreign}
     latin = {row["word"] for row in descriptors if row["word"].isascii()}
     latin.update(word for english in joined.values() for word in english.split())
     stop = frozenset(row["word"] for row in rows if row["kind"] in ("stop", "security"))
-    places = {row["word"]: row["english"] for row in rows if row["kind"] == "place"}
+    places = {row["word"].casefold(): row["english"] for row in rows if row["kind"] == "place"}
     return frozenset(latin), _longest_first(joined), _longest_first(places), stop
 
 
-#: Latin words that say what a company does; words and places of scripts without spaces with their
+#: Latin words that say what a company does; such words and places of other scripts with their
 #: English meaning, longest first; words of grammar and of share classes, which say nothing.
 DESCRIPTORS, JOINED_DESCRIPTORS, JOINED_PLACES, STOP_WORDS = _read()

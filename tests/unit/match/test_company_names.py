@@ -85,6 +85,22 @@ def test_parse_company_name_gives_meaning_to_words_of_scripts_without_spaces() -
     assert parse_company_name("上海蓝海技术有限公司").words == ("shanghai", "lanhai", "technology")
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Τράπεζα Ακμή ΑΕ", ("bank", "akmi")),
+        ("Όμιλος Ακμή", ("group", "akmi")),
+        ("Группа Акме", ("group", "akme")),
+        ("בנק אקמה", ("bank", "kmh")),
+        ("مصرف أكمي", ("bank", "kmy")),
+    ],
+)
+def test_parse_company_name_gives_meaning_to_words_of_other_scripts(
+    name: str, words: tuple[str, ...]
+) -> None:
+    assert parse_company_name(name).words == words
+
+
 def test_parse_company_name_cuts_a_state_or_filing_suffix() -> None:
     assert parse_company_name("Acme Corp /DE/").words == ("acme",)
 

@@ -138,6 +138,20 @@ def test_files_makes_sense_of_odd_rows(
     assert _found(tmp_path) == expected
 
 
+def test_files_matches_names_of_other_scripts(tmp_path: Path) -> None:
+    left = (
+        "id,name\n1,株式会社アクメ電機\n2,北极星食品有限公司\n3,شركة النخيل للمياه\n"
+        "4,ООО «Северный Ветер»\n5,아크메 주식회사\n"
+    )
+    right = (
+        "id,name\na,アクメ電機\nb,北极星食品\nc,النخيل للمياه\n"
+        "d,Severny Veter LLC\ne,Acme Water\nf,阿克米化学\n"
+    )
+    result = _run(tmp_path, left, right)
+    assert result.exit_code == 0, result.output
+    assert _found(tmp_path) == {("1", "a"), ("2", "b"), ("3", "c"), ("4", "d")}
+
+
 def test_files_survives_cells_of_ten_megabytes(tmp_path: Path) -> None:
     huge = "Acme Water " * 1_000_000
     result = _run(tmp_path, f"id,name,description\n1,{huge},{huge}\n2,Borealis Foods,\n")
