@@ -101,6 +101,56 @@ class BillingMonthLoaded(Event):
         return {"month": self.month.isoformat(), "source": self.source}
 
 
+class SpendAnomalyJudged(Event):
+    """Spend on a product is far from what it was, was acknowledged, or is as expected again (BILL-9).
+
+    Topic `spend.anomaly`; state. `expected` is the median of the months before, or the month before while
+    months are few; from `tolerance` on a deviation is too far.
+    """
+
+    account_id: str
+    product_code: str
+    month: date
+    currency: str
+    customer: str = ""
+    amount: Decimal
+    expected: Decimal
+    deviation: Decimal
+    tolerance: Decimal
+    method: str
+    months: int = Field(description="How many months it was compared with.")
+    state: Literal["open", "acknowledged", "ended"]
+    acknowledged_by: str | None = None
+    note: str = ""
+    version: int
+
+    def key_parts(self) -> dict[str, str]:
+        return {
+            "account": self.account_id,
+            "currency": self.currency,
+            "month": self.month.isoformat(),
+            "product": self.product_code,
+        }
+
+
+class SpendThresholdCrossed(Event):
+    """A customer's month came near the limit, went over it, or came back (BILL-10).
+
+    Topic `spend.threshold`; state. `amount` is in the limit's currency, None where a rate is missing.
+    """
+
+    customer: str
+    month: date
+    state: Literal["under", "near", "over", "unknown"]
+    amount: Decimal | None
+    limit: Decimal
+    currency: str
+    version: int
+
+    def key_parts(self) -> dict[str, str]:
+        return {"customer": self.customer, "month": self.month.isoformat()}
+
+
 class RecordEmbedded(Event):
     """The vectors of a record are as new as its version says. Topic `embed.done`.
 

@@ -53,6 +53,8 @@ CORE_COMPANY = "core.company"
 CORE_ACCOUNT = "core.account"
 CORE_SPEND_MONTHLY = "core.spend.monthly"
 CORE_BILLING_MONTH = "core.billing.month"
+SPEND_ANOMALY = "spend.anomaly"
+SPEND_THRESHOLD = "spend.threshold"
 EMBED_DONE = "embed.done"
 MATCH_RESULT = "match.result"
 COMMAND_MATCH = "command.match"
@@ -73,6 +75,7 @@ WORKERS = (
     "review",
     "act",
     "audit",
+    "spend",
     "timers",
     "poll",
     "api",
@@ -84,6 +87,8 @@ PLATFORM_TOPICS: tuple[Topic, ...] = (
     Topic(CORE_ACCOUNT, "tenant, kind, side, id", "cloud accounts with owner and payer", compacted=True, public=True),
     Topic(CORE_SPEND_MONTHLY, "tenant, account, currency, month", "billed total per account and month", compacted=True, public=True),
     Topic(CORE_BILLING_MONTH, "tenant, source, month", "load state of billing months", partitions=1, compacted=True, public=True),
+    Topic(SPEND_ANOMALY, "tenant, account, currency, month, product", "spend that is far from what it was", partitions=2, compacted=True, public=True),
+    Topic(SPEND_THRESHOLD, "tenant, customer, month", "customers near the spend limit and over it", partitions=2, compacted=True, public=True),
     Topic(EMBED_DONE, "tenant, side, id", "a record's vectors are current"),
     Topic(MATCH_RESULT, "tenant, left, right", "scored pairs with evidence", compacted=True, public=True),
     Topic(COMMAND_MATCH, "tenant, left, right", "people confirm and reject matches", retention=None),

@@ -30,6 +30,7 @@ DRIVERS: dict[str, str] = {
     "normalise": BULK,
     "embed": BULK,
     "audit": BULK,
+    "spend": BULK,
     "match": AGENT,
     "decide": AGENT,
     "timers": SERVICE,

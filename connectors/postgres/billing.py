@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
+
+from asyncpg import Record
 
 from connectors.postgres.outbox import OutboxMessage, message
 from connectors.postgres.pool import Connection
+from connectors.postgres.spend_summaries import SummaryUnit, mark_accounts, mark_touched
 from schemas import topics
 from schemas.events import SpendMonthRevised
 from streams.normalise.derive import Derived
@@ -26,10 +29,9 @@ with new as (
           final, deleted, dq_flags, committed_at)),
 before as (
   select b.* from new cross join lateral (
-    select ledger, source_table, account_id, month from core.billing_records
+    select ledger, source_table, account_id, customer, month from core.billing_records
      where tenant = $1 and source_table = new.source_table and source_key = new.source_key
-    offset 0) b
-   where new.ledger = 'cost'),
+    offset 0) b),
 stored as (
   insert into core.billing_records
     (tenant, pack, ledger, source_table, source_key, epoch, position, customer, payer_account_id,
@@ -50,9 +52,9 @@ stored as (
     amount = excluded.amount, currency = excluded.currency, final = excluded.final,
     deleted = excluded.deleted, dq_flags = excluded.dq_flags, committed_at = excluded.committed_at
   where (billing_records.epoch, billing_records.position) <= (excluded.epoch, excluded.position))
-select source_table, account_id, month from before where month is not null and ledger = 'cost'
+select ledger, source_table, account_id, customer, month from before where month is not null
 union
-select source_table, account_id, month::date from new where month is not null and ledger = 'cost'
+select ledger, source_table, account_id, customer, month::date from new where month is not null
 """
 
 _WITHDRAW = """
@@ -63,7 +65,7 @@ update core.billing_records b set deleted = true
              where tenant = $1 and source_table = k.source_table and source_key = k.source_key
                and not deleted offset 0) r) found
  where b.ctid = found.place
-returning b.ledger, b.source_table, b.account_id, b.month
+returning b.ledger, b.source_table, b.account_id, b.customer, b.month
 """
 
 _MAKE_SPEND = """
@@ -89,12 +91,12 @@ with held as (
        where tenant = $1 and account_id = k.account_id and month = k.month offset 0) s),
 exact as (
   select held.*, sums.* from held cross join lateral (
-    select coalesce(sum(amount), 0) as amount, count(*)::int as rows,
+    select coalesce(sum(amount), 0) as amount, coalesce(sum(rows), 0)::int as rows,
            coalesce(bool_and(final), false) as final, max(payer_account_id) as payer_account_id,
            max(committed_at) as committed_at
-      from core.billing_records b
+      from core.billing_lines b
      where b.tenant = $1 and b.account_id = held.account_id and b.month = held.month
-       and b.currency = held.currency and b.ledger = 'cost' and not b.deleted offset 0) sums)
+       and b.currency = held.currency and b.ledger = 'cost' offset 0) sums)
 update core.spend_monthly s
    set amount = e.amount, rows = e.rows, final = e.final,
        payer_account_id = coalesce(e.payer_account_id, s.payer_account_id),
@@ -127,21 +129,29 @@ async def store_billing(
     """Stores billing rows; returns by cost table the accounts and months that they are or were in.
 
     The caller holds the locks of their raw rows. A row that is no longer of its ledger (an invoice
-    set back to draft) is withdrawn.
+    set back to draft) is withdrawn. What the rows are or were in is marked to be summarised.
     """
-    touched: dict[str, set[AccountMonth]] = defaultdict(set)
+    changed: list[Record] = []
     present = [row for row in rows if row.present]
     absent = [row for row in rows if not row.present and row.inputs]
     if present:
-        for one in await connection.fetch(_STORE, *_arrays(tenant, pack, present)):
-            touched[one["source_table"]].add((one["account_id"], one["month"]))
+        changed += await connection.fetch(_STORE, *_arrays(tenant, pack, present))
     if absent:
         tables = [row.record.table for row in absent]
         keys = [row.inputs[0].key for row in absent]
-        for one in await connection.fetch(_WITHDRAW, tenant, tables, keys):
-            if one["ledger"] == COST and one["month"]:
-                touched[one["source_table"]].add((one["account_id"], one["month"]))
+        withdrawn = await connection.fetch(_WITHDRAW, tenant, tables, keys)
+        changed += [one for one in withdrawn if one["month"]]
+    await mark_touched(connection, tenant, {_summarised_in(one) for one in changed}, "billing")
+    touched: dict[str, set[AccountMonth]] = defaultdict(set)
+    for one in changed:
+        if one["ledger"] == COST:
+            touched[one["source_table"]].add((one["account_id"], one["month"]))
     return touched
+
+
+def _summarised_in(row: Record) -> SummaryUnit:
+    account = row["account_id"]
+    return SummaryUnit(row["month"], account, "" if account else row["customer"] or "")
 
 
 def _arrays(tenant: str, pack: str, rows: Sequence[Derived]) -> tuple[object, ...]:
@@ -190,24 +200,33 @@ async def revise_spend(
     `rows` are the rows just stored, of any ledger. Takes the locks of the totals in sorted order and
     reads the rows in the statement after, so that of two batches the second sees both.
     """
+    new = {
+        (
+            one.fields.get("account_id") or "",
+            one.fields["month"],
+            one.fields.get("currency") or "",
+        )
+        for one in rows
+        if one.present and one.record.ledger == COST and one.fields.get("month")
+    }
+    return await revise_totals(connection, tenant, pack, new, touched, now)
+
+
+async def revise_totals(
+    connection: Connection,
+    tenant: str,
+    pack: str,
+    new: Collection[tuple[str, str, str]],
+    touched: Iterable[AccountMonth],
+    now: datetime,
+) -> list[OutboxMessage]:
+    """As `revise_spend`; `new` are account, month (ISO) and currency of totals that there may not be yet."""
     ordered = sorted(touched)
     if not ordered:
         return []
-    new = sorted(
-        {
-            (
-                one.fields.get("account_id") or "",
-                one.fields["month"],
-                one.fields.get("currency") or "",
-            )
-            for one in rows
-            if one.present and one.record.ledger == COST and one.fields.get("month")
-        }
-    )
     if new:
-        await connection.execute(
-            _MAKE_SPEND, tenant, *(list(column) for column in zip(*new, strict=True))
-        )
+        columns = [list(column) for column in zip(*sorted(new), strict=True)]
+        await connection.execute(_MAKE_SPEND, tenant, *columns)
     keys = ([account for account, _ in ordered], [month for _, month in ordered])
     await connection.execute(_LOCK_SPEND, tenant, *keys)
     return await _announced(connection, tenant, pack, now, _REVISE_SPEND, *keys)
@@ -231,6 +250,7 @@ async def announce_spend_again(
         return []
     for table in sorted(cost_tables):
         await connection.execute("select raw.lock_table($1, $2)", tenant, table)
+    await mark_accounts(connection, tenant, ordered, "owner or payer")
     return await _announced(connection, tenant, pack, now, _ANNOUNCE_AGAIN, ordered)
 
 

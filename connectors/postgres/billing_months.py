@@ -7,10 +7,11 @@ from datetime import date, datetime
 
 from connectors.postgres.outbox import OutboxMessage, message
 from connectors.postgres.pool import Connection
+from connectors.postgres.spend_summaries import mark_month
 from schemas import topics
 from schemas.events import BillingMonthLoaded
 from streams.normalise.derive import Derived
-from streams.spend.completeness import reliable_state
+from streams.spend.completeness import MonthState, reliable_state
 
 _MAKE = """
 insert into core.billing_months (tenant, source, month)
@@ -77,6 +78,27 @@ async def note_load_markers(
     return await _settle(connection, tenant, pack, source, rows, said, committed_at, now)
 
 
+async def declare_month(
+    connection: Connection,
+    tenant: str,
+    pack: str,
+    source: str,
+    month: date,
+    state: MonthState,
+    now: datetime,
+) -> list[OutboxMessage]:
+    """Takes the word of whoever loaded the whole month in bulk; a marker of the source itself stands.
+
+    Returns the events. The month's rows are stored, in the same transaction or before.
+    """
+    await connection.execute(_MAKE, tenant, source, [month])
+    rows = await connection.fetch(_LOCK, tenant, source, [month])
+    if any(row["version"] and row["expected_rows"] is not None for row in rows):
+        return []
+    said: dict[date, Marker] = {month: (state, None)}
+    return await _settle(connection, tenant, pack, source, rows, said, now, now)
+
+
 async def settle_months(
     connection: Connection,
     tenant: str,
@@ -131,6 +153,8 @@ async def _settle(
                 version=version,
             )
             messages.append(message(topics.CORE_BILLING_MONTH, event, state=True))
+            if state != "loading":
+                await mark_month(connection, tenant, source, month)
     columns = [list(column) for column in zip(*stored, strict=True)]
     await connection.execute(_STORE, tenant, source, *columns, committed_at)
     return messages

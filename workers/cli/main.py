@@ -14,6 +14,7 @@ GROUPS = {
     "decisions": "workers.cli.decisions",
     "matches": "workers.cli.matches",
     "match": "workers.cli.match_files",
+    "spend": "workers.cli.spend",
     "rules": "workers.cli.rules",
     "audit": "workers.cli.audit",
     "dlq": "workers.cli.dlq",

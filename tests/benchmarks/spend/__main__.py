@@ -1,0 +1,76 @@
+"""Import of a large cost and usage report, and what the cost explorer takes to answer over it.
+
+    python -m tests.benchmarks.spend                        # starts a stack of its own; 5 M rows
+    python -m tests.benchmarks.spend --rows 500000 --file parquet --output json
+
+Reading and summing are held against plain DuckDB over the same file in the same run: exits 1 when they
+take more than three times as long, or when the total is not exact. Seconds are reported, not judged,
+since they are the machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from connectors.postgres.migrations import upgrade
+from connectors.postgres.pool import create_pool
+from deploy.local.identity import ProcessIdentity
+from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.spend.asking import query_figures
+from tests.benchmarks.spend.generated_report import ReportSize, owners, write_report
+from tests.benchmarks.spend.importing import import_figures
+from tests.integration.normalise.bench import NormaliseBench
+from tests.integration.normalise.conftest import TENANTS
+from tests.stack import RunningStack, own_stack
+from workers.normalise import apply_packs
+
+
+async def figures(stack: RunningStack, size: ReportSize, kind: str) -> list[Figure]:
+    """All figures of this benchmark."""
+    dsn = stack.new_database("spend")
+    await asyncio.to_thread(upgrade, dsn)
+    pool = await create_pool(dsn, max_size=4)
+    await apply_packs(pool, TENANTS)
+    await NormaliseBench(pool, TENANTS).feed_in_batches(owners(size), 500)
+    with tempfile.TemporaryDirectory(prefix="revops-bench-") as folder:
+        report = Path(folder) / f"report.{kind}"
+        write_report(report, size)
+        measured = await import_figures(pool, report, size.rows)
+    await pool.execute("vacuum analyze")
+    measured += await query_figures(pool, size)
+    await pool.close()
+    return measured
+
+
+def run() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the report")
+    parser.add_argument(
+        "--products-each", type=int, default=12, help="products that an account uses"
+    )
+    parser.add_argument("--file", choices=("csv", "parquet"), default="csv")
+    parser.add_argument("--output", choices=("table", "json"), default="table")
+    arguments = parser.parse_args()
+    size = ReportSize(rows=arguments.rows, products_each=arguments.products_each)
+    load = os.getloadavg()[0]
+    with own_stack() as local:
+        local.up_infrastructure(owner=ProcessIdentity.own())
+        measured = asyncio.run(figures(RunningStack(local), size, arguments.file))
+    if arguments.output == "json":
+        print(json.dumps({"load": load, "figures": [one.row() for one in measured]}, indent=2))
+    else:
+        print(f"machine load at the start: {load:.1f} on {os.cpu_count()} cores")
+        for figure in measured:
+            print(figure.line())
+    exact = next(one.value for one in measured if "exact" in one.name) == 0
+    return 0 if exact and all(figure.met for figure in measured) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(run())
