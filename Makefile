@@ -64,9 +64,9 @@ chaos: $(VENV)/.dev  ## Kill every process again and again, nothing may be lost 
 .PHONY: locks
 locks: $(VENV)/.bootstrap  ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer)
 	$(COMPILE) requirements/build.in requirements/encoder.in \
-		--extra local --extra dev --extra bench --extra tracing -o requirements/dev.txt
+		--extra local --extra dev --extra bench --extra tracing --extra charts -o requirements/dev.txt
 	$(COMPILE) requirements/build.in requirements/encoder.in \
-		--extra local -c requirements/dev.txt -o requirements/local.txt
+		--extra local --extra charts -c requirements/dev.txt -o requirements/local.txt
 	$(COMPILE) requirements/build.in requirements/encoder.in --extra tracing \
 		-c requirements/dev.txt -o requirements/core.txt
 	$(COMPILE) requirements/build.in requirements/encoder.in --extra bge --extra local --extra dev --extra tracing \

@@ -18,8 +18,8 @@ PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["proje
 PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>[^ ;\\]+)")
 ASKED = {
     "core": ("tracing",),
-    "local": ("local",),
-    "dev": ("local", "dev", "bench", "tracing"),
+    "local": ("local", "charts"),
+    "dev": ("local", "dev", "bench", "tracing", "charts"),
     "bge": ("bge", "local", "dev"),
 }
 
