@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -16,6 +16,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 """A tenant, source or pack: it becomes part of topic, slot and connector names."""
 
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+Role = Literal["reviewer", "lead"]
 SqlName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_$]{0,62}$")]
 
 
@@ -69,6 +70,47 @@ class PackChoice(_Strict):
     mapping: dict[str, Any] = Field(default_factory=dict, description="Field mapping (CFG-9).")
 
 
+class Webhook(_Strict):
+    """An address that is told by Standard Webhooks.
+
+    Both variables are named, never their values. `secrets_variable` may hold several secrets, the newest
+    first: every message is signed with each while a key is being changed.
+    """
+
+    url_variable: VariableName
+    secrets_variable: VariableName
+    events: tuple[str, ...] = ("decision.*", "review.*")
+    packs: tuple[Name, ...] = Field(default=(), description="Empty means all.")
+
+
+class Mail(_Strict):
+    """People who are told by e-mail; `to_variable` holds their addresses, separated by commas."""
+
+    to_variable: VariableName
+    events: tuple[str, ...] = ("review.breached", "review.warned", "review.proposed")
+    digest_hours: int | None = Field(
+        default=None, ge=1, le=24 * 31, description="Also a report, after each so many hours (UTC)."
+    )
+    packs: tuple[Name, ...] = Field(default=(), description="Empty means all.")
+
+
+class Actions(_Strict):
+    """What is done about decisions and reviews; nothing, unless it is named here (ACT-4)."""
+
+    webhooks: dict[Name, Webhook] = Field(default_factory=dict[Name, Webhook])
+    mail: dict[Name, Mail] = Field(default_factory=dict[Name, Mail])
+    drafts: bool = Field(
+        default=False, description="A file for each approved pair, for a person to send."
+    )
+
+    @model_validator(mode="after")
+    def _names_are_of_one_target(self) -> Self:
+        twice = sorted(self.webhooks.keys() & self.mail.keys())
+        if twice:
+            raise ValueError(f"a webhook and a mail of one name: {', '.join(twice)}")
+        return self
+
+
 class Tenant(_Strict):
     """One tenant of the platform."""
 
@@ -76,6 +118,11 @@ class Tenant(_Strict):
     title: str = ""
     sources: dict[Name, Source] = Field(min_length=1)
     packs: dict[Name, PackChoice] = Field(default_factory=dict)
+    people: dict[Role, frozenset[str]] = Field(
+        default_factory=dict[Role, frozenset[str]],
+        description="Who answers reviews; `*` is everybody (WF-3, WF-5).",
+    )
+    actions: Actions = Field(default_factory=Actions)
 
     def with_tables(self, declared: Mapping[str, Mapping[str, Sequence[str]]]) -> Tenant:
         """The tenant with every source's tables named; `declared` is pack -> source -> tables.

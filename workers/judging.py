@@ -190,8 +190,9 @@ class Judging:
         rules = self._rules_of(active)
         telling = self._telling(head, touch)
         if head.settled:
-            found = drift(telling, end_fingerprint(why), rules.no_decision, why)
-            written.drifts.append((found, touch.cause))
+            if head.fingerprint != end_fingerprint(why):  # else a person has answered it
+                found = drift(telling, end_fingerprint(why), rules.no_decision, why)
+                written.drifts.append((found, touch.cause))
             return
         event = ended(telling, pair, why, rules, active)
         self._add(event, None, None, head, touch, written)

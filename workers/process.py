@@ -33,6 +33,8 @@ DRIVERS: dict[str, str] = {
     "spend": BULK,
     "match": AGENT,
     "decide": AGENT,
+    "review": AGENT,
+    "act": AGENT,
     "timers": SERVICE,
     "poll": SERVICE,
 }

@@ -6,6 +6,7 @@ No secret has a default. `Settings.load()` lists everything that is missing or w
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -113,6 +114,53 @@ class AuditSettings(BaseModel):
         return value or None
 
 
+class ActionSettings(BaseModel):
+    """How others are told of decisions: the tenant files name whom (ACT-1 to ACT-4)."""
+
+    timeout_seconds: float = Field(10.0, gt=0, le=60, description="How long an attempt may take")
+    own_networks: str = Field(
+        "",
+        description="Networks, separated by commas, to which webhooks may go though they are not public "
+        "(10.1.0.0/16); there plain http is allowed too",
+    )
+    dry_run_directory: Path | None = Field(
+        None, description="Deliveries become files of this folder, and nothing is sent"
+    )
+    drafts_directory: Path | None = Field(
+        None, description="Where drafts of requests are written, for people to send"
+    )
+
+    @field_validator("dry_run_directory", "drafts_directory", mode="before")
+    @classmethod
+    def _no_folder(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("own_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for one in value.split(","):
+            if one.strip():
+                ip_network(one.strip())
+        return value
+
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks that are one's own."""
+        return tuple(ip_network(one.strip()) for one in self.own_networks.split(",") if one.strip())
+
+
+class MailSettings(BaseModel):
+    """The SMTP server that takes e-mails; without a host none are sent."""
+
+    host: str = Field("", description="Name of the SMTP server")
+    port: int = Field(587, ge=1, le=65535, description="Its port")
+    encryption: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="starttls, tls or none"
+    )
+    username: str | None = Field(None, description="Where the server asks for one")
+    password: SecretStr | None = Field(None, description="Where the server asks for one")
+    sender: str = Field("", description="The address that mails come from")
+
+
 class WorkerSettings(BaseModel):
     """How a worker process runs."""
 
@@ -168,6 +216,8 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)  # type: ignore[arg-type]
     index: IndexSettings = Field(default_factory=IndexSettings)  # type: ignore[arg-type]
     audit: AuditSettings = Field(default_factory=AuditSettings)  # type: ignore[arg-type]
+    actions: ActionSettings = Field(default_factory=ActionSettings)  # type: ignore[arg-type]
+    mail: MailSettings = Field(default_factory=MailSettings)  # type: ignore[arg-type]
     worker: WorkerSettings = Field(default_factory=WorkerSettings)  # type: ignore[arg-type]
     log: LogSettings = Field(default_factory=LogSettings)  # type: ignore[arg-type]
     tracing: TracingSettings = Field(default_factory=TracingSettings)  # type: ignore[arg-type]

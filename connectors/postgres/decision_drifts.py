@@ -48,3 +48,20 @@ async def write_drift(connection: Connection, drift: Drift) -> bool:
         drift.found_at,
     )
     return done.endswith(" 1")
+
+
+async def newest_drift(connection: Connection, decision_id: str) -> Drift | None:
+    """The latest finding about a decision; None where it has not drifted."""
+    row = await connection.fetchrow(
+        """select decision_id::text as decision_id, tenant, pack, left_id, right_id, fingerprint, settled,
+                  outcome, summary, rules::text as rules, facts::text as facts, found_at
+             from ops.decision_drifts where decision_id = $1 order by found_at desc limit 1""",
+        decision_id,
+    )
+    if row is None:
+        return None
+    values = dict(row)
+    key = PairKey(*(values.pop(name) for name in ("tenant", "pack", "left_id", "right_id")))
+    for name in ("rules", "facts"):
+        values[name] = orjson.loads(values[name])
+    return Drift(key=key, **values)

@@ -251,6 +251,17 @@ async def read_decision(
     return _stored(rows[0]) if len(rows) == 1 else None
 
 
+async def decisions_by_id(
+    connection: Connection, decision_ids: Sequence[str]
+) -> dict[str, StoredDecision]:
+    """Decisions by their whole ids; unknown ids are left out."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from ops.decisions where decision_id = any($1::uuid[])",
+        list(decision_ids),
+    )
+    return {row["decision_id"]: _stored(row) for row in rows}
+
+
 async def newest_of_pair(
     connection: Connection, tenant: str, pack: str, left: str, right: str
 ) -> StoredDecision | None:

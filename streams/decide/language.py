@@ -199,6 +199,9 @@ class Outcome(Model):
     label: str
     state: str
     sentence: str = Field(description="May name {reasons}, {confidence}, {method}, {count}")
+    means: Literal["approval", "rejection", "review"] | None = Field(
+        None, description="What it comes to for people: `review` asks one of them"
+    )
     reconsider: Literal["always", "by_its_day", "when_facts_change"] = "always"
     always_if: str | None = None
 
@@ -233,6 +236,10 @@ class RuleDocument(Model):
     rules: dict[str, Rule]
     rule_sets: dict[str, RuleSet] = Field(min_length=1)
     money_fact: str | None = Field(None, description="The fact that says what is at stake")
+    deadline_fact: str | None = Field(
+        None, description="The fact that says until when it can be won"
+    )
+    owner_fact: str | None = Field(None, description="The fact that says whose deal it is")
     catalogue: Catalogue
     outcome_table: OutcomeDocument
 

@@ -30,7 +30,8 @@ from streams.decide.language import RuleDocument
 from streams.decide.parameters import parameter_value
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_DEEP = ("parameters", "rules", "rule_sets", "checks", "money_fact", "catalogue", "outcome_table")
+STAKES = ("money_fact", "deadline_fact", "owner_fact")
+_DEEP = ("parameters", "rules", "rule_sets", "checks", *STAKES, "catalogue", "outcome_table")
 _TOP = ("extends", "pack", "overrides")
 
 

@@ -15,7 +15,7 @@ from streams.decide.facts import FactBuilder
 from streams.decide.language import RuleDocument, RuleSet
 from streams.decide.outcomes import OutcomeTable, check_outcomes
 from streams.decide.parameters import parameter_value
-from streams.decide.rule_files import EffectiveRules, effective_rules
+from streams.decide.rule_files import STAKES, EffectiveRules, effective_rules
 from streams.decide.rules import CompiledRule, compile_rule
 
 
@@ -62,12 +62,23 @@ def compile_rules(effective: EffectiveRules) -> CompiledRules:
         except RulesRefusedError as problem:
             errors.extend(problem.errors)
     errors.extend(check_outcomes(document, effective.written))
+    errors.extend(_unknown_stakes(document, effective.written))
     errors.extend(_overlaps(document, effective.written))
     if errors:
         raise RulesRefusedError(errors)
     declared = document.parameters.get("timezone")
     zone = ZoneInfo(str(declared.value)) if declared else ZoneInfo("UTC")
     return CompiledRules(effective, tuple(sets), zone)
+
+
+def _unknown_stakes(document: RuleDocument, written: Document) -> list[RuleFileError]:
+    """Facts that are to say what is at stake, until when and for whom, and that nobody declares."""
+    known = document.catalogue.facts
+    return [
+        written.error((one,), f"no fact {fact!r}", did_you_mean(fact, known))
+        for one in STAKES
+        if (fact := getattr(document, one)) is not None and fact not in known
+    ]
 
 
 def _compile_set(name: str, effective: EffectiveRules) -> CompiledRuleSet:

@@ -18,6 +18,8 @@ from streams.decide.language import Outcome
 from streams.decide.rule_sets import CompiledRules
 
 SUPERSEDED = "superseded"
+APPROVED, REJECTED = "approved", "rejected"
+"""The states that a person's verdict gives (WF-3)."""
 
 RulesOf = Callable[[int], CompiledRules]
 """Gives the compiled rules of a version."""
@@ -119,11 +121,18 @@ def _compared(
     if drafted is not None and decides and drafted.fingerprint == standing.fingerprint and has_one:
         return Judgement(Verdict.UNCHANGED, drafted, version, _look(rules, drafted))
     if standing.settled and has_one:
-        agrees = drafted is not None and drafted.outcome == standing.outcome
+        agrees = drafted is not None and _agrees(rules, drafted.outcome, standing)
         verdict = Verdict.UNCHANGED if agrees else Verdict.DRIFTED
         return Judgement(verdict, drafted, version, None)
     verdict = Verdict.DECIDED if decides else Verdict.SUPERSEDED
     return Judgement(verdict, drafted, version, _look(rules, drafted))
+
+
+def _agrees(rules: CompiledRules, outcome: str, standing: Standing) -> bool:
+    """Whether an outcome says no other than the one that was acted on, or than the person who acted."""
+    declared = rules.effective.document.outcome_table.outcomes[outcome]
+    said = {"approval": APPROVED, "rejection": REJECTED}.get(declared.means or "")
+    return outcome == standing.outcome or said == standing.state
 
 
 def _look(rules: CompiledRules, drafted: Drafted | None) -> datetime | None:

@@ -98,7 +98,9 @@ def _headline(explained: Explained) -> Panel:
     )
     mark = "  PROVISIONAL" if decision.provisional else ""
     pair = f"{decision.left} ↔ {decision.right}"
-    title = f"[bold {colour}]{decision.outcome}[/] {pair}  v{decision.version}{mark}"
+    title = (
+        f"[bold {colour}]{decision.outcome}, {decision.state}[/] {pair}  v{decision.version}{mark}"
+    )
     return Panel(Group(*lines), title=title, title_align="left", subtitle=decision.decision_id)
 
 

@@ -21,6 +21,8 @@ from connectors.postgres.pool import connection
 from schemas.events import DecisionMade
 from workers.cli.decision_explained import Explained, show_explained
 from workers.cli.decision_origins import read_origins
+from workers.cli.decisions_at_risk import at_risk
+from workers.cli.decisions_report import report
 from workers.cli.demo_screen import Arrived, decision_line
 from workers.cli.output import (
     Output,
@@ -97,6 +99,10 @@ def list_command(
     show_rows(rows, columns, output)
     if output is Output.TABLE and not rows:
         console.print("No decisions yet. `revops status` says what the workers are doing.")
+
+
+app.command("at-risk")(at_risk)
+app.command()(report)
 
 
 @app.command()

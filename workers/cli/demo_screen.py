@@ -24,8 +24,16 @@ from workers.cli.output import console
 from workers.context import kafka_client_options
 from workers.settings import Settings
 
-COLOURS = {"auto_approve": "green", "auto_reject": "red", "needs_review": "yellow"}
+COLOURS = {
+    "auto_approve": "green",
+    "auto_reject": "red",
+    "needs_review": "yellow",
+    "approved": "green",
+    "rejected": "red",
+}
 WORDS = {"auto_approve": "APPROVE", "auto_reject": "REJECT", "needs_review": "REVIEW"}
+STATES = {"superseded": "WITHDRAW", "approved": "APPROVED", "rejected": "REJECTED"}
+"""What is said of decisions that people made, and of those that no longer stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,11 @@ def decision_line(arrived: Arrived) -> Text:
     """One decision on one line: when, what, for whom, why, how fast."""
     made = arrived.decision
     at = made.emitted_at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
-    word = WORDS.get(made.outcome, made.outcome.upper())
-    if made.state == "superseded":
-        word = "WITHDRAW"
+    word = STATES.get(made.state) or WORDS.get(made.outcome, made.outcome.upper())
+    colour = COLOURS.get(made.state) or COLOURS.get(made.outcome, "blue")
     line = Text.assemble(
         (f"{at} ", "dim"),
-        (f"{word:<9}", f"bold {COLOURS.get(made.outcome, 'blue')}"),
+        (f"{word:<9}", f"bold {colour}"),
         (f"{made.left} ↔ {made.right}  ", "cyan"),
         made.summary,
     )
@@ -201,7 +208,7 @@ class Summary:
         )
         next_steps = Text.from_markup(
             f"[bold]revops decisions explain {example}[/]\n"
-            "[bold]revops decisions list --outcome needs_review[/]   "
+            "[bold]revops reviews list[/]   [bold]revops decisions at-risk[/]   "
             "[bold]revops matches list --status candidate[/]\n"
             "[bold]revops status[/]   [bold]revops audit verify[/]   [bold]revops down[/]"
         )

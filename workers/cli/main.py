@@ -13,6 +13,8 @@ GROUPS = {
     "connectors": "workers.cli.connectors",
     "decisions": "workers.cli.decisions",
     "matches": "workers.cli.matches",
+    "reviews": "workers.cli.reviews",
+    "actions": "workers.cli.actions",
     "match": "workers.cli.match_files",
     "spend": "workers.cli.spend",
     "rules": "workers.cli.rules",

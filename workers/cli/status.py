@@ -17,6 +17,7 @@ from schemas.results import Retryable
 from schemas.topics import (
     AUDIT_EVENT,
     COMMAND_MATCH,
+    COMMAND_REVIEW,
     CORE_OPPORTUNITY,
     EMBED_DONE,
     MATCH_RESULT,
@@ -114,6 +115,8 @@ def _topics_of(captured: Sequence[str], packs: Sequence[str]) -> Mapping[str, Se
         "embed": [CORE_OPPORTUNITY],
         "match": [EMBED_DONE, COMMAND_MATCH, OPS_HEALTH],
         "decide": [MATCH_RESULT, CORE_OPPORTUNITY],
+        "review": [COMMAND_REVIEW, *(f"{pack}.decision" for pack in packs)],
+        "act": [f"{pack}.{stream}" for pack in packs for stream in ("decision", "review")],
         "audit": [AUDIT_EVENT, *(f"{pack}.decision" for pack in packs)],
     }
 

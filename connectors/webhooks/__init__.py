@@ -1,0 +1,1 @@
+"""Webhooks to other systems' addresses: guarded, never redirected."""
