@@ -309,18 +309,16 @@ async def _read_rivals(
         list(schema.rival_fields),
     )
     by_account, by_company, by_domain = (_inverted(one) for one in (accounts, companies, domains))
-    itself = {
-        (side, record_id): pair.key
-        for pair in pairs
-        for side, record_id in ((schema.left, pair.key.left), (schema.right, pair.key.right))
-    }
+    own: dict[tuple[str, str], set[PairKey]] = {}
+    for pair in pairs:
+        own.setdefault((schema.left, pair.key.left), set()).add(pair.key)
+        own.setdefault((schema.right, pair.key.right), set()).add(pair.key)
     found: dict[PairKey, list[CompetitorRow]] = {pair.key: [] for pair in pairs}
     for row in rows:
         theirs = tuple(str(one) for one in orjson.loads(row["accounts"]))
         same = {*by_company.get(row["company"], ()), *by_domain.get(row["domain"], ())}
         near = same.union(*(by_account.get(one, ()) for one in theirs))
-        near.discard(itself.get((row["side"], row["id"])))
-        for key in near:
+        for key in near - own.get((row["side"], row["id"]), set()):
             found[key].append(_rival(row, theirs, key in same))
     return found
 

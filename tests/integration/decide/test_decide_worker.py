@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas import topics
 from schemas.results import Rejected
-from tests.integration.decide.world import NOVEMBER, NOW, World
+from tests.integration.decide.world import ACCOUNT, NOVEMBER, NOW, World
 
 
 async def test_a_pair_that_passes_every_rule_is_approved_with_an_event_and_its_facts(
@@ -146,6 +146,20 @@ async def test_a_rival_that_comes_and_goes_is_noticed(world: World) -> None:
     )
     await world.process(moved)
     assert (await world.results())["R5"] == "pass"
+
+
+async def test_a_record_is_no_rival_of_itself_when_several_of_its_pairs_are_judged_at_once(
+    world: World,
+) -> None:
+    first = await world.approvable_pair()
+    await world.ace("O2")
+    second = await world.match("12", "O2", status="candidate")
+    await world.process(first, second)
+    named = {
+        one["right_id"]: one["facts"]["by account"][ACCOUNT]["competitors"]["value"]
+        for one in await world.decisions()
+    }
+    assert named == {"O1": ["ace O2"], "O2": ["ace O1"]}
 
 
 async def test_an_account_that_changes_its_owner_changes_the_spend(world: World) -> None:
