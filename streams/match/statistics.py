@@ -23,9 +23,9 @@ from streams.normalise.name_words import STOP_WORDS
 
 #: A key that more records of one side hold than this brings nobody together.
 KEY_LIMIT = 50
-#: Kinds of keys that may bring more together: in a small corpus, names in one script and the
-#: companies of its country are worth a look.
-_WIDER_LIMITS = {"script": 100}
+#: Kinds of keys with a limit of their own. Names in one script are worth a wider look in a small
+#: corpus; short keys grow with the corpus, and what they alone bring together seldom is one.
+_LIMITS = {"script": 100, "initials": 20, "start": 20, "sound": 20}
 MAXIMUM_WORDS = 40_000
 MAXIMUM_DOMAINS = 20_000
 MAXIMUM_COMMON_KEYS = 20_000
@@ -42,8 +42,8 @@ class CorpusStatistics:
     """A frozen snapshot of a corpus; `EMPTY` works too, with weights of the background alone.
 
     `words`: records (of both sides) that hold a word, from 2 up. `domains`: companies that share
-    a domain, from 2 up. `common_keys`: keys ("kind:value") that more than `KEY_LIMIT` records of
-    one side hold. `text_words`: records whose title, description or products hold a word. All are
+    a domain, from 2 up. `common_keys`: keys ("kind:value") that too many records of one side
+    hold. `text_words`: records whose title, description or products hold a word. All are
     capped to the largest counts, so that the snapshot stays small.
     """
 
@@ -163,7 +163,7 @@ class CorpusCounts:
         common: dict[str, int] = {}
         for keys in self._keys.values():
             for key, count in keys.items():
-                if count > _WIDER_LIMITS.get(key.kind, KEY_LIMIT):
+                if count > _LIMITS.get(key.kind, KEY_LIMIT):
                     name = f"{key.kind}:{key.value}"
                     common[name] = max(count, common.get(name, 0))
         content = {

@@ -11,37 +11,23 @@ from tests.benchmarks.embed.figures import Figure
 from tests.benchmarks.match.quality import Quality
 
 
-def write_tables(
-    page: Path,
-    load: float,
-    figures: Sequence[Figure],
-    found: Quality,
-    variants: Mapping[str, Mapping[str, Mapping[str, float]]],
-) -> None:
-    """Replace the tables of `page`; the ablation's is kept where none was measured.
+def write_part(page: Path, name: str, load: float, table: Iterable[str]) -> None:
+    """Replace the table of one part between `<!-- NAME: ... -->` and `<!-- end NAME -->`.
 
-    Tables stand between `<!-- NAME: ... -->` and `<!-- end NAME -->`. Raises ValueError for a page
-    without the markers.
+    Raises ValueError for a page without the two marks.
     """
     text = page.read_text(encoding="utf-8")
-    text = _replaced(text, "folds", _folds(found))
+    between = re.compile(rf"(<!-- {name}: [^>]* -->\n).*?(<!-- end {name} -->)", re.DOTALL)
     told = f"Machine load {load:.1f} on {os.cpu_count()} cores."
-    text = _replaced(text, "figures", [told, "", *_figures(figures)])
-    if variants:
-        text = _replaced(text, "ablation", _ablation(variants))
+    lines = "\n".join([told, "", *table])
+    text, count = between.subn(lambda found: f"{found[1]}\n{lines}\n\n{found[2]}", text)
+    if count != 1:
+        raise ValueError(f"{page} has {count} places for {name!r}: it needs one")
     page.write_text(text, encoding="utf-8")
 
 
-def _replaced(text: str, name: str, lines: Iterable[str]) -> str:
-    between = re.compile(rf"(<!-- {name}: [^>]* -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-    table = "\n".join(lines)
-    text, count = between.subn(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text)
-    if count != 1:
-        raise ValueError(f"the page has {count} places for {name!r}: it needs one")
-    return text
-
-
-def _folds(found: Quality) -> list[str]:
+def fold_table(found: Quality) -> list[str]:
+    """One row a labelled set and a seed of deals."""
     header = ("set", "F1", "precision", "recall", "AUC-PR", "candidates@50", "ECE", "automatic")
     rows = [
         (
@@ -73,7 +59,8 @@ def _folds(found: Quality) -> list[str]:
     return _table(header, rows)
 
 
-def _figures(figures: Sequence[Figure]) -> list[str]:
+def figure_table(figures: Sequence[Figure]) -> list[str]:
+    """One row a figure, with what stands beside it."""
     rows = [
         (
             figure.name,
@@ -86,7 +73,8 @@ def _figures(figures: Sequence[Figure]) -> list[str]:
     return _table(("figure", "measured", "beside", "met"), rows)
 
 
-def _ablation(variants: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+def ablation_table(variants: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    """One row a variant, one column a set."""
     sets = list(next(iter(variants.values())))
     rows = [
         (variant, *(" / ".join(f"{v:.4f}" for v in found[name].values()) for name in sets))

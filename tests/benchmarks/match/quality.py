@@ -90,4 +90,4 @@ def _at_least(name: str, value: float, least: float) -> Figure:
 
 
 def _at_most(name: str, value: float, most: float) -> Figure:
-    return Figure(name, value, "", most, "most", most / max(value, 1e-9), 1.0)
+    return Figure(name, value, "", most, "most", most / max(value, most / 10.0), 1.0)
