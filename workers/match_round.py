@@ -7,6 +7,7 @@ that the changed records touch.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -20,7 +21,7 @@ from connectors.postgres import match_memory as memory
 from connectors.postgres import matches as store
 from connectors.postgres.matches import Pair, Place, StoredPair, Subject
 from connectors.postgres.pool import Connection
-from connectors.vectors.neighbours import Neighbourhood, neighbourhood
+from connectors.vectors.neighbours import Cosines, Neighbourhood, neighbourhood
 from connectors.vectors.port import RecordKey, VectorIndex
 from streams.match.assignment import Assignment, MatchState, Verdict, assign
 from streams.match.candidates import CANDIDATE_LIMIT, lookup_keys
@@ -48,6 +49,7 @@ class Round:
     changed: dict[str, set[str]]
     spoken_of: dict[str, set[str]] = field(default_factory=dict)
     _subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
+    _records: dict[tuple[str, str], MatchRecord] = field(default_factory=dict)
 
     async def run(self) -> list[tuple[StoredPair | None, StoredPair]]:
         """Matches; returns each pair that changed as (before or None, after), already written."""
@@ -129,48 +131,73 @@ class Round:
         """The pairs of the changed records scored anew, and every record they touch, by side."""
         touched = {side: set(self.changed.get(side, ())) for side in self.rules.sides}
         await self._load(touched)
+        changed = [
+            record
+            for side in self.rules.sides
+            for record_id in sorted(self.changed.get(side, ()))
+            if (record := self._record(side, record_id)) is not None
+        ]
+        near = await asyncio.gather(*map(self._neighbourhood, changed))
+        found = await self._candidates(changed, near)
+        semantic = await asyncio.gather(
+            *(
+                one.evidence([each.id for each in them])
+                for one, them in zip(near, found, strict=True)
+            )
+        )
         pairs: dict[tuple[str, str], ScoredPair] = {}
-        for side in self.rules.sides:
-            for record_id in sorted(self.changed.get(side, ())):
-                record = self._record(side, record_id)
-                if record is None:
-                    continue
-                for pair in await self._scored(record):
-                    pairs[pair.left_id, pair.right_id] = pair
-                    touched[pair.left_side].add(pair.left_id)
-                    touched[pair.right_side].add(pair.right_id)
+        for record, candidates, cosines in zip(changed, found, semantic, strict=True):
+            for pair in self._scored(record, candidates, cosines):
+                pairs[pair.left_id, pair.right_id] = pair
+                touched[pair.left_side].add(pair.left_id)
+                touched[pair.right_side].add(pair.right_id)
         return [pairs[key] for key in sorted(pairs)], touched
 
-    async def _scored(self, record: MatchRecord) -> list[ScoredPair]:
-        other = self.rules.other(record.side)
-        near = await self._neighbourhood(record, other)
-        keyed = await store.ids_by_keys(
-            self.connection, self.place, other, lookup_keys(record, self.statistics), KEY_LIMIT
-        )
-        ids = sorted({one for found in keyed.values() for one in found})[:CANDIDATE_LIMIT]
-        ids = sorted({*ids, *near.hits})
-        await self._load({other: set(ids)})
-        candidates = [
-            found
-            for one in ids
-            if (found := self._record(other, one)) is not None
-            and self.rules.policy.prefilter.admits(record, found, self.as_of)
+    async def _candidates(
+        self, changed: Sequence[MatchRecord], near: Sequence[Neighbourhood]
+    ) -> list[list[MatchRecord]]:
+        """For each record those that share a key with it or lie near it, as far as admitted."""
+        wanted: list[tuple[str, list[str]]] = []
+        for record, neighbours in zip(changed, near, strict=True):
+            other = self.rules.other(record.side)
+            keys = lookup_keys(record, self.statistics)
+            keyed = await store.ids_by_keys(self.connection, self.place, other, keys, KEY_LIMIT)
+            ids = sorted({one for found in keyed.values() for one in found})[:CANDIDATE_LIMIT]
+            wanted.append((other, sorted({*ids, *neighbours.hits})))
+        for side in self.rules.sides:
+            await self._load({side: {one for other, ids in wanted if other == side for one in ids}})
+        admits = self.rules.policy.prefilter.admits
+        return [
+            [
+                candidate
+                for one in ids
+                if (candidate := self._record(other, one)) is not None
+                and admits(record, candidate, self.as_of)
+            ]
+            for record, (other, ids) in zip(changed, wanted, strict=True)
         ]
-        semantic = await near.evidence([one.id for one in candidates])
+
+    def _scored(
+        self,
+        record: MatchRecord,
+        candidates: Sequence[MatchRecord],
+        cosines: Mapping[str, Cosines],
+    ) -> list[ScoredPair]:
         scored = score_candidates(
             record,
             candidates,
             self.statistics,
             self.rules.model,
-            _semantic_evidence(semantic, self.encoder),
+            _semantic_evidence(cosines, self.encoder),
             left_side=self.rules.sides[0],
             literal=self.rules.literal,
         )
         return [one for one in scored if self.rules.keeps(one)]
 
-    async def _neighbourhood(self, record: MatchRecord, other: str) -> Neighbourhood:
+    async def _neighbourhood(self, record: MatchRecord) -> Neighbourhood:
         if self.index is None:
             return Neighbourhood.none()
+        other = self.rules.other(record.side)
         key = RecordKey(self.place.tenant, self.place.pack, record.side, record.id)
         policy = self.rules.policy
         return await neighbourhood(
@@ -192,12 +219,15 @@ class Round:
 
     def _record(self, side: str, record_id: str) -> MatchRecord | None:
         """The record as the matcher sees it; None where it is gone or no subject of matching."""
-        subject = self._subjects.get((side, record_id))
-        if subject is None or subject.deleted:
-            return None
-        if not self.rules.policy.admits(side, subject.fields):
-            return None
-        return self.rules.policy.record(side, record_id, subject.fields, self.rules.partner_domains)
+        place = side, record_id
+        if place not in self._records:
+            subject, rules = self._subjects.get(place), self.rules
+            if subject is None or subject.deleted or not rules.policy.admits(side, subject.fields):
+                return None
+            self._records[place] = rules.policy.record(
+                side, record_id, subject.fields, rules.partner_domains
+            )
+        return self._records[place]
 
     def _unchanged(self, known: Mapping[Pair, ScoredPair]) -> list[ScoredPair]:
         """Live pairs of records that did not change: their own scores stand."""
@@ -328,7 +358,7 @@ class Round:
 
 
 def _semantic_evidence(
-    cosines: Mapping[str, tuple[float | None, float | None]], encoder: str | None
+    cosines: Mapping[str, Cosines], encoder: str | None
 ) -> dict[str, SemanticEvidence]:
     return {
         one: SemanticEvidence(encoder or "", identity=identity, context=context)
