@@ -53,6 +53,27 @@ def test_files_explains_with_evidence_and_lists_candidates(tmp_path: Path) -> No
     assert len(_pairs(every)) >= len(_pairs(tmp_path / "out.csv"))
 
 
+def test_files_matches_deals_by_deal_evidence(tmp_path: Path) -> None:
+    columns = "id,title,company,amount,currency,amount_period,close_date,contact_names,account_ids"
+    left = (
+        f"{columns}\nA1,Archive of 300 TB film,Acme Ltd,1000,USD,monthly,2026-12-15,"
+        "Kim Berg;Lee Dahl,000000000012\nA2,Contact centre for 40 agents,Acme Ltd,500,USD,monthly,"
+        "2027-03-01,Mo Eek,\n"
+    )
+    right = (
+        f"{columns}\n7,Film archive 300 TB,ACME,12000,USD,yearly,2026-12-17,Kim Berg,12\n"
+        "8,40 agents call centre,ACME,6000,USD,yearly,2027-02-27,M. Eek,\n"
+        "9,Desktops,ACME,90000,USD,yearly,2026-05-01,Uma Fox,\n"
+    )
+    result = _run(tmp_path, left, right, "--profile", "deal", "--evidence")
+    assert result.exit_code == 0, result.output
+    assert _found(tmp_path) == {("A1", "7"), ("A2", "8")}
+    best = _pairs(tmp_path / "out.csv")[0]
+    assert "the same deal" in best["reason"]
+    assert float(best["share_amount"]) > 0
+    assert float(best["share_accounts"]) > 0
+
+
 def test_files_reads_and_writes_parquet(tmp_path: Path) -> None:
     import duckdb
 
