@@ -16,6 +16,7 @@ from connectors.postgres.spend_findings import AnomalyFilter, read_anomalies
 from connectors.postgres.spend_queries import Selection
 from streams.packs import Pack, load_pack
 from streams.spend.amounts import COST, Amount, By
+from streams.spend.comparison import Comparison, lowest_margins
 from streams.spend.leakage import DealLoss, GapLoss, leakage_report
 from streams.spend.periods import Grain, MonthRange, months_after
 from streams.spend.policy import SpendPolicy, read_policy
@@ -30,8 +31,6 @@ from streams.spend.reports import (
     trend_report,
 )
 from streams.spend.thresholds import Limit
-
-_EVERY_GROUP = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -65,18 +64,18 @@ class CostExplorer:
         )
         return spend_report(amounts, await self._frame(selection, grain, by, amounts), by)
 
-    async def compare(self, selection: Selection, by: By, grain: Grain, limit: int) -> Report:
-        """Cost beside invoices (BILL-3)."""
+    async def compare(
+        self, selection: Selection, by: By, grain: Grain, limit: int | None
+    ) -> Report:
+        """Cost beside invoices (BILL-3); limit None: of all groups."""
         amounts = await queries.read_amounts(self.connection, selection, by, grain, limit=limit)
         return comparison_report(amounts, await self._frame(selection, grain, by, amounts), by)
 
     async def margin(self, selection: Selection, by: By, limit: int) -> Report:
         """Where money is earned and lost over the whole range (BILL-4)."""
-        amounts = await queries.read_amounts(
-            self.connection, selection, by, Grain.YEAR, limit=_EVERY_GROUP
-        )
-        frame = await self._frame(selection, Grain.YEAR, by, amounts)
-        return margin_report(amounts, frame, by, limit)
+        amounts = await queries.read_amounts(self.connection, selection, by, Grain.YEAR, limit=None)
+        margins = lowest_margins(amounts, limit)
+        return margin_report(margins, await self._frame(selection, Grain.YEAR, by, margins), by)
 
     async def products(self, selection: Selection, grain: Grain, limit: int) -> Report:
         """Cost and invoices by product of the catalogue; what has none is `unmapped` (BILL-6)."""
@@ -272,9 +271,9 @@ class CostExplorer:
         return replace(selection, without=tuple(loading))
 
     async def _frame(
-        self, selection: Selection, grain: Grain, by: By, amounts: Iterable[Amount]
+        self, selection: Selection, grain: Grain, by: By, shown: Iterable[Amount | Comparison]
     ) -> Frame:
-        keys = sorted({one.key for one in amounts if one.key})
+        keys = sorted({one.key for one in shown if one.key})
         labels = await queries.read_labels(self.connection, self.tenant, by, keys) if keys else {}
         states = await self._states(selection.months)
         return Frame(grain, selection.months, states, labels, selection.without)

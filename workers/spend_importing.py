@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -119,9 +119,8 @@ async def _import(
     waiting = [month for month in months if month not in job.months]
     stored: dict[date, tuple[int, int]] = {}
     outbox = Outbox(WORKER)
-    for at, month in enumerate(waiting):
-        report("storing months", at, len(waiting))
-        lines = await asyncio.to_thread(reader.month_file, month)
+    async for month, lines in _month_files(reader, waiting):
+        report("storing months", len(stored), len(waiting))
         async with transaction(pool) as opened:
             done = await store_month(
                 opened, job, month, lines, plan.spend.marker, clock.wall(), complete=plan.complete
@@ -152,3 +151,22 @@ async def _read(reader: ExportReader, report: Report) -> Reading:
         await asyncio.wait({reading}, timeout=_POLL_SECONDS)
     report("reading", 100, 100)
     return reading.result()
+
+
+async def _month_files(
+    reader: ExportReader, months: Sequence[date]
+) -> AsyncIterator[tuple[date, Path]]:
+    """The months with their lines; the next one's are written while one is stored."""
+    ahead = None
+    for at, month in enumerate(months):
+        lines = await (ahead or asyncio.to_thread(reader.month_file, month))
+        following = months[at + 1 : at + 2]
+        ahead = None
+        if following:
+            ahead = asyncio.ensure_future(asyncio.to_thread(reader.month_file, following[0]))
+        try:
+            yield month, lines
+        except BaseException:
+            if ahead is not None:
+                await asyncio.wait({ahead})  # the reader may not be closed under it
+            raise

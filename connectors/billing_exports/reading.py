@@ -52,7 +52,7 @@ class Reading:
 
 def fingerprint(paths: Sequence[Path], read_as: str) -> str:
     """SHA-256 over the contents of files, in the order of their contents, and how they are read."""
-    hashes = sorted(_hash(path) for path in paths)
+    hashes = sorted(_hash(path) for path in checked(paths))
     return hashlib.sha256("\n".join([*hashes, read_as]).encode()).hexdigest()
 
 
@@ -77,7 +77,7 @@ class ExportReader:
                 "preserve_insertion_order": "false",
             }
         )
-        self._paths = _checked(paths)
+        self._paths = checked(paths)
         self.columns = self._find_columns()
 
     def close(self) -> None:
@@ -177,7 +177,8 @@ class ExportReader:
         reading.tax_rows = _one(database, "select sum(rows)::bigint from judged where tax")
 
 
-def _checked(paths: Iterable[Path]) -> list[Path]:
+def checked(paths: Iterable[Path]) -> list[Path]:
+    """The files, which are there, not empty and of one kind. Raises ExportError."""
     found = list(paths)
     for path in found:
         if not path.is_file():

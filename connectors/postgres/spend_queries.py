@@ -69,11 +69,10 @@ async def read_amounts(
     grain: Grain,
     ledgers: Sequence[Ledger] = LEDGERS,
     *,
-    limit: int = 100,
+    limit: int | None = 100,
 ) -> list[Amount]:
-    """The selection's amounts by group and period: the `limit` groups with the highest cost.
-
-    In order of cost over the whole range, highest first, then by period.
+    """The selection's amounts by group and period: of the `limit` groups with the highest cost, highest
+    first; None: of all groups, in order.
     """
     if by == "product":
         return await read_products(connection, selection, grain, ledgers, limit=limit)
@@ -86,6 +85,14 @@ async def read_amounts(
         else:
             which = f"payer_account_id {'=' if by == 'total' else '<>'} '*'"
     wanted = f"tenant = $1 and {_MONTHS} and ledger = any($8::text[]) and rows > 0 and {_USED} and {which}"
+    arguments = [*selection.arguments(), list(ledgers)]
+    summed = f"""
+        select {key} as key, ledger, {_PERIODS[grain]} as period, currency, {_COUNTS} from {table}"""
+    if limit is None:
+        rows = await connection.fetch(
+            f"{summed} where {wanted} group by 1, 2, 3, 4 order by 1, 3, 2, 4", *arguments
+        )
+        return [_amount(row) for row in rows]
     rows = await connection.fetch(
         f"""
         with top as materialized (
@@ -93,14 +100,12 @@ async def read_amounts(
                  sum(amount) as all_of_it
             from {table} where {wanted}
            group by 1 order by cost desc nulls last, all_of_it desc, 1 limit $9)
-        select top.key, ledger, {_PERIODS[grain]} as period, currency, {_COUNTS}
-          from top join {table} on {key} = top.key
-         where {wanted}
-         group by top.key, ledger, period, currency, top.cost, top.all_of_it
-         order by top.cost desc nulls last, top.all_of_it desc, top.key, period, ledger, currency
+        select summed.* from top join (
+            {summed} where {wanted} and {key} in (select key from top) group by 1, 2, 3, 4
+          ) summed using (key)
+         order by top.cost desc nulls last, top.all_of_it desc, key, period, ledger, currency
         """,
-        *selection.arguments(),
-        list(ledgers),
+        *arguments,
         limit,
     )
     return [_amount(row) for row in rows]
@@ -112,7 +117,7 @@ async def read_products(
     grain: Grain,
     ledgers: Sequence[Ledger] = LEDGERS,
     *,
-    limit: int = 100_000,
+    limit: int | None = None,
 ) -> list[Amount]:
     """The selection's amounts by product code and period, '' for rows that name no product.
 

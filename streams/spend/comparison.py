@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal
@@ -68,3 +68,9 @@ def compared(amounts: Iterable[Amount]) -> list[Comparison]:
         )
         for (key, period, currency), found in sorted(sums.items())
     ]  # fmt: skip
+
+
+def lowest_margins(amounts: Iterable[Amount], limit: int) -> list[Comparison]:
+    """The groups that earn least, or lose most, over all periods together, the lowest first."""
+    whole = [replace(one, period=date.min) for one in amounts]
+    return sorted(compared(whole), key=lambda one: (one.margin, one.key, one.currency))[:limit]

@@ -156,13 +156,8 @@ def comparison_report(amounts: Iterable[Amount], frame: Frame, by: str) -> Repor
     )
 
 
-def margin_report(amounts: Iterable[Amount], frame: Frame, by: str, limit: int) -> Report:
-    """The margin of the whole range, a row a group and currency: the `limit` lowest (BILL-4)."""
-    first = frame.months.first
-    whole = [
-        Amount(one.ledger, one.key, first, one.currency, one.amount, one.rows) for one in amounts
-    ]
-    found = sorted(compared(whole), key=_by_margin)[:limit]
+def margin_report(margins: Iterable[Comparison], frame: Frame, by: str) -> Report:
+    """Margins of the whole range, a row a group and currency (BILL-4)."""
     columns = (
         Column(by),
         Column("name"),
@@ -184,7 +179,7 @@ def margin_report(amounts: Iterable[Amount], frame: Frame, by: str, limit: int) 
             one.margin_percent,
             one.gap,
         )
-        for one in found
+        for one in margins
     ]
     return Report(f"Margin by {by}", columns, rows, frame.notes())
 
@@ -221,7 +216,3 @@ def trend_report(amounts: Iterable[Amount], frame: Frame, by: str) -> Report:
     )
     group = (by, "name", "currency")
     return Report(f"Trend by {by}", columns, rows, frame.notes(), group, "period", ("amount",))
-
-
-def _by_margin(one: Comparison) -> tuple[Decimal, str, str]:
-    return one.margin, one.key, one.currency

@@ -25,8 +25,6 @@ from workers.cli.spend_options import (
 )
 from workers.cli.spend_output import ChartOption, Format, FormatOption, OutOption, show_report
 
-_EVERY_GROUP = 1_000_000
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -196,7 +194,7 @@ def export(
         fail("an export is no table: --out FILE.csv, or --output csv or json", code=2)
     desk = SpendDesk(tenant, pack)
     report = desk.answer(
-        lambda explorer, chosen: explorer.compare(chosen, by.value, grain, _EVERY_GROUP),
+        lambda explorer, chosen: explorer.compare(chosen, by.value, grain, None),
         desk.selection(first, last, account, payer, customer),
     )
     chosen = Format.TABLE if out is not None and output is Format.CSV else output
