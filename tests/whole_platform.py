@@ -32,6 +32,7 @@ from schemas.topics import (
     AUDIT_EVENT,
     CAPTURE_NOTIFICATION,
     COMMAND_MATCH,
+    CONFIG_RULES,
     CORE_OPPORTUNITY,
     EMBED_DONE,
     OPS_HEALTH,
@@ -51,7 +52,7 @@ PACK = "pod"
 SETTLE_SECONDS = 900.0
 _QUIET_LOOKS = 4
 _BETWEEN_LOOKS_SECONDS = 0.2
-"""So often in a row nothing waits before the platform counts as settled."""
+"""Nothing waits so often in a row, so far apart, before the platform counts as settled."""
 
 _MARKS = {
     "odoo": "update crm_tag set color = %s where id = (select min(id) from crm_tag)",
@@ -169,6 +170,7 @@ class WholePlatform:
             "match": [EMBED_DONE, COMMAND_MATCH, OPS_HEALTH],
             "decide": list(DECIDE_TOPICS),
             "audit": [AUDIT_EVENT, f"{PACK}.decision"],
+            "spend": [CONFIG_RULES],
             "poll": [CAPTURE_NOTIFICATION],
         }
 

@@ -84,6 +84,8 @@ async def test_a_renamed_company_and_a_changed_cost_show_with_their_log_position
     [costs] = [row for row in explained["ledger"] if row["amount"] == "98765.43"]
     assert costs["table"] == "odoo.c_billing_internal_cur"
     assert costs["position"][1] > 0
+    told = await command("decisions", "explain", decision["id"], "--tenant", HOME)
+    assert "Daughters" in told
 
 
 async def test_no_approval_rests_on_a_month_whose_rows_are_not_all_there(

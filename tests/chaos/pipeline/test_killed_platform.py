@@ -33,10 +33,14 @@ VICTIMS = (
     "poll",
 )
 AS_OF = date(2026, 11, 20)
+SMALL = SampleSize(
+    hard_cases=False, crm_only=30, leads=30, ace_only=10, closed_pairs=6, months=3, products=(1, 1)
+)
+"""Enough rows for the scripted day, and no more."""
 
 
 async def test_a_day_of_kills_ends_as_an_undisturbed_one() -> None:
-    world = SampleWorld.build(7, AS_OF, SampleSize(months=3, products=(1, 1)))
+    world = SampleWorld.build(7, AS_OF, SMALL)
     plan = plan_day(world, 7)
     undisturbed, faults, _ = await _day(world, plan, ())
     assert faults == []
