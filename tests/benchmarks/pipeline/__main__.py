@@ -1,0 +1,73 @@
+"""The whole line on a stack of its own: first snapshot, memory, and commit to decision when warm.
+
+    python -m tests.benchmarks.pipeline                    # 100,000 source rows, 480 changes
+    python -m tests.benchmarks.pipeline --rows 65000 --output json
+
+Beside commit to decision stands commit to change topic of the same changes: what Debezium takes
+alone. Times are the machine's, so they are held against their limits and not judged; exits 1 when a
+change is left without its decision.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+from deploy.sample.generate import SampleSize, SampleWorld
+from deploy.sample.load import create_sources
+from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.pipeline.latency import latency_figures
+from tests.benchmarks.pipeline.memory import memory_figures
+from tests.benchmarks.pipeline.snapshot import snapshot_figures
+from tests.stack import own_stack
+from tests.whole_platform import WholePlatform
+from workers.settings import Settings
+
+TENANT, SOURCES = "home", ("odoo", "apn")
+
+
+async def figures(platform: WholePlatform, rows: int, changes: int) -> list[Figure]:
+    """All figures of this benchmark: some minutes on two idle cores."""
+    today = datetime.now(UTC).date()
+    world = SampleWorld.build(7, today, SampleSize.with_source_rows(rows))
+    await platform.start()
+    dsns = {name: platform.stack.postgres_dsn(name) for name in SOURCES}
+    await create_sources(
+        platform.stack.postgres_dsn("postgres"),
+        odoo_database=SOURCES[0],
+        apn_database=SOURCES[1],
+        world=world,
+    )
+    measured = await snapshot_figures(platform, world)
+    measured += await latency_figures(Settings.load().kafka, dsns, world, changes)
+    return measured + memory_figures(platform.stack)
+
+
+def run() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000, help="source rows of the snapshot")
+    parser.add_argument("--changes", type=int, default=480, help="single changes, 20 a second")
+    parser.add_argument("--output", choices=("table", "json"), default="table")
+    arguments = parser.parse_args()
+    load = os.getloadavg()[0]
+    with own_stack() as stack:
+        databases = {(TENANT, name): name for name in SOURCES}
+        platform = WholePlatform(stack, databases, datetime.now(UTC).date())
+        with platform.settings():
+            measured = asyncio.run(figures(platform, arguments.rows, arguments.changes))
+    if arguments.output == "json":
+        rows = [figure.row() for figure in measured]
+        print(json.dumps({"load": load, "figures": rows}, indent=2))
+    else:
+        print(f"machine load at the start: {load:.1f} on {os.cpu_count()} cores")
+        for figure in measured:
+            print(figure.line())
+    return 0 if all(figure.met for figure in measured) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(run())
