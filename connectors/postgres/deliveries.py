@@ -149,6 +149,17 @@ async def list_deliveries(
     return [dict(row) for row in rows]
 
 
+async def delivery_state(connection: Connection, delivery_id: str) -> tuple[str, int, str]:
+    """Status, number of attempts and last error of a delivery."""
+    row = await connection.fetchrow(
+        "select status, attempts, last_error from ops.deliveries where delivery_id = $1",
+        delivery_id,
+    )
+    if row is None:
+        raise LookupError(f"there is no delivery {delivery_id}")
+    return row["status"], row["attempts"], row["last_error"]
+
+
 async def revive(
     connection: Connection, tenant: str, *, delivery_id: str | None, target: str | None
 ) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.actions.notices import Notice
 
-REPORT = "decision.report"
+REPORT, TEST = "decision.report", "test"
 _WHAT = {
     "review.opened": "A decision waits for review",
     "review.warned": "A review nears its time",
@@ -23,6 +23,8 @@ def subject(notice: Notice) -> str:
     """The subject of the mail about a notice."""
     if notice.type == REPORT:
         return f"What was decided until {notice.at:%Y-%m-%d %H:%M} UTC ({notice.pack})"
+    if notice.type == TEST:
+        return "This is a test"
     kind = notice.data.get("kind")
     what = _WHAT[notice.type]
     if kind in {"appeal", "drift", "override"}:
@@ -33,7 +35,7 @@ def subject(notice: Notice) -> str:
 def text(notice: Notice) -> str:
     """The text of the mail: what happened, why, what is at stake, and what to do."""
     data = notice.data
-    if notice.type == REPORT:
+    if notice.type in {REPORT, TEST}:
         return str(data["text"])
     lines = [subject(notice), ""]
     if data.get("summary"):

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 
 from connectors.postgres.deliveries import (
+    Delivery,
+    add_deliveries,
+    delivery_state,
     disabled_targets,
     enable_target,
     list_deliveries,
@@ -17,6 +24,8 @@ from connectors.postgres.deliveries import (
 )
 from connectors.postgres.dirty import mark_dirty
 from connectors.postgres.pool import connection, transaction
+from streams.actions.mails import TEST
+from streams.actions.notices import Notice, delivery_id
 from streams.actions.signatures import SecretError, read_secrets, written_secret
 from workers.act import dirty_delivery
 from workers.cli.output import Output, console, fail, load_settings, run_command, show_rows
@@ -27,6 +36,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Webhooks and e-mails about decisions."
 )
 
+_ATTEMPT_SECONDS = 30.0
 TargetOption = Annotated[str | None, typer.Option("--target", help="Only this target's.")]
 
 
@@ -119,6 +129,45 @@ def retry(
     console.print(f"{found:,} deliveries are tried again.")
 
 
+@app.command("test")
+def try_target(
+    target: Annotated[str, typer.Argument(metavar="NAME", help="A target of the tenant file.")],
+    tenant: TenantOption = None,
+) -> None:
+    """Sends a notice of the type `test` to one target, and tells what came of the first attempt."""
+    settings = load_settings()
+    whose = one_tenant(settings.config.directory, tenant)
+    known = load_tenants(settings.config.directory)[whose]
+    channel = "webhook" if target in known.actions.webhooks else "mail"
+    if target not in known.actions.webhooks.keys() | known.actions.mail.keys():
+        fail(f"the tenant file names no target {target!r}; see `revops actions targets`", code=2)
+    if not known.packs:
+        fail(f"{whose} uses no pack, so there is nothing to tell", code=2)
+    delivery = _test_delivery(whose, next(iter(known.packs)), channel, target)
+
+    async def work() -> tuple[str, int, str]:
+        async with opened_database(settings) as pool:
+            async with transaction(pool) as writing:
+                await add_deliveries(writing, [delivery])
+                marks = [dirty_delivery(whose, delivery.delivery_id)]
+                await mark_dirty(writing, "act", marks)
+            clock = asyncio.get_running_loop().time
+            deadline = clock() + _ATTEMPT_SECONDS
+            while True:
+                async with connection(pool) as reading:
+                    found = await delivery_state(reading, delivery.delivery_id)
+                if found[1] or clock() > deadline:
+                    return found
+                await asyncio.sleep(0.1)
+
+    status, attempts, error = run_command(work)
+    if not attempts:
+        fail("the act worker has not tried it yet: `revops status` tells whether it runs")
+    if status != "delivered":
+        fail(f"{target} did not take it: {error}")
+    console.print(f"{target} took it.")
+
+
 @app.command()
 def enable(
     target: Annotated[str, typer.Argument(metavar="NAME", help="A target that was disabled.")],
@@ -141,6 +190,25 @@ def enable(
 def secret() -> None:
     """Makes a secret that signs webhooks; keep it in the variable that the tenant file names."""
     typer.echo(written_secret(secrets.token_bytes(32)))
+
+
+def _test_delivery(tenant: str, pack: str, channel: str, target: str) -> Delivery:
+    now = datetime.now(UTC)
+    data = {"text": f"revops can reach {target} of {tenant}.\n"}
+    notice = Notice(tenant, pack, "", "", "", TEST, now, str(uuid4()), data)
+    return Delivery(
+        delivery_id(notice, channel, target),
+        tenant,
+        pack,
+        "",
+        "",
+        "",
+        channel,
+        target,
+        TEST,
+        json.dumps(notice.payload()),
+        now,
+    )
 
 
 def _webhook_problem(url_variable: str, secrets_variable: str) -> str:
