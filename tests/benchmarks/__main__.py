@@ -26,8 +26,7 @@ def measured(name: str, console: Console) -> dict[str, Any]:
     with console.status(f"measuring: {name}"):
         done = subprocess.run(
             [sys.executable, "-m", f"tests.benchmarks.{name}", "--output", "json"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             check=False,
         )

@@ -27,7 +27,7 @@ async def snapshot_figures(platform: WholePlatform, world: SampleWorld) -> list[
     """
     local = LocalPlatform(platform.stack)
     await asyncio.to_thread(local.use_local_sources, platform.databases)
-    await asyncio.to_thread(upgrade, platform.dsn)
+    await asyncio.to_thread(upgrade, Settings.load().database.dsn.get_secret_value())
     await asyncio.to_thread(local.start_workers)
     left = await asyncio.to_thread(local.apply)
     if left:
