@@ -218,15 +218,14 @@ class CostExplorer:
         return Report("Anomalies", columns, found)
 
     async def leakage(self, selection: Selection) -> Report:
-        """Where money is lost, in currency by customer and month (issue of the pack's `leakage`)."""
+        """Where money is lost, in currency by customer and month."""
         deals: list[DealLoss] = []
         for kind, policy in self.spend.policy.leakage.items():
             found = await read_twinless_deals(
                 self.connection,
                 self.tenant,
                 self.spend.pack.name,
-                policy.side,
-                policy.fields,
+                policy,
                 is_left=policy.side == self.spend.pack.sides[0],
             )
             deals += [DealLoss(kind, **dict(row)) for row in found]

@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 
 from connectors.billing_exports import statements
+from connectors.billing_exports.columns import ExportColumns, ExportError, columns_of
 from streams.normalise.transforms import Flagged, account_id
-from streams.spend.exports import ExportColumns, ExportError, columns_of
 
 _MEMORY = "1400MB"
 _HASHED_AT_ONCE = 1024 * 1024

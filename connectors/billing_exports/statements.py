@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from streams.spend.exports import ExportColumns
+from connectors.billing_exports.columns import ExportColumns
 
 _AMOUNT = "DECIMAL(38, 18)"
 _LONGEST_LINE = 16 * 1024 * 1024

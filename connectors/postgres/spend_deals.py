@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import orjson
 from asyncpg import Record
 
 from connectors.postgres.pool import Connection
+from streams.spend.policy import DealPolicy
 
 
 async def read_twinless_deals(
     connection: Connection,
     tenant: str,
     pack: str,
-    side: str,
-    fields: Mapping[str, str | bool],
+    deals: DealPolicy,
     *,
     is_left: bool,
 ) -> list[Record]:
@@ -30,7 +28,7 @@ async def read_twinless_deals(
                r.fields ->> 'amount_period' as amount_period,
                (r.fields ->> 'expected_close')::date as close
           from core.records r
-         where r.tenant = $1 and r.pack = $2 and r.kind = 'opportunity' and r.side = $3 and not r.deleted
+         where r.tenant = $1 and r.pack = $2 and r.kind = $6 and r.side = $3 and not r.deleted
            and r.fields @> $4::jsonb
            and not exists (
                  select from core.matches m
@@ -40,9 +38,10 @@ async def read_twinless_deals(
         """,
         tenant,
         pack,
-        side,
-        orjson.dumps(dict(fields)).decode(),
+        deals.side,
+        orjson.dumps(deals.fields).decode(),
         is_left,
+        deals.kind,
     )
 
 

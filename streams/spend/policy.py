@@ -35,6 +35,7 @@ class AnomalyPolicy(_Strict):
 class DealPolicy(_Strict):
     """Deals of one side without a twin on the other that mean money lost."""
 
+    kind: str
     side: str
     fields: dict[str, str | bool]
     meaning: str

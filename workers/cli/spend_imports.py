@@ -1,4 +1,4 @@
-"""`revops spend import`: costs from files of FOCUS or of the AWS cost and usage report."""
+"""`revops spend import`: costs from files of FOCUS or of the cost and usage report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from connectors.billing_exports.columns import ExportError
 from connectors.billing_exports.reading import ReadingRules
-from streams.spend.exports import ExportError
 from streams.spend.reports import Column, Report
 from workers.cli.output import (
     Output,

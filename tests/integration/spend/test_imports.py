@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from streams.spend.exports import ExportError
+from connectors.billing_exports.columns import ExportError
 from streams.spend.periods import Grain
 from tests.integration.normalise.bench import NormaliseBench
 from tests.integration.normalise.source_feed import SourceFeed

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from connectors.billing_exports.columns import ExportError, columns_of
 from streams.packs import load_pack
 from streams.spend.amounts import COST, FINAL, SPP, STAGED, Amount
 from streams.spend.comparison import compared
-from streams.spend.exports import ExportError, columns_of
 from streams.spend.leakage import DealLoss, GapLoss, leakage_report
 from streams.spend.periods import Grain, MonthRange, period_name, period_range, period_start
 from streams.spend.policy import read_policy
