@@ -167,7 +167,7 @@ class WholePlatform:
         return {
             "normalise": sorted({topic for one in sources_of(tenants) for topic in one.topics}),
             "embed": [CORE_OPPORTUNITY],
-            "match": [EMBED_DONE, COMMAND_MATCH, OPS_HEALTH],
+            "match": [CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH],
             "decide": list(DECIDE_TOPICS),
             "audit": [AUDIT_EVENT, f"{PACK}.decision"],
             "spend": [CONFIG_RULES],

@@ -1,7 +1,9 @@
 """The match worker: which records of the two sides are the same thing (MATCH-1..15).
 
 It hears of every record whose vectors are current (`embed.done`), of people's verdicts
-(`command.match`) and of sources that became complete; it answers with `match.result`.
+(`command.match`) and of sources that became complete; it answers with `match.result`. While a source
+of a tenant is still being read, its records are matched as soon as they are normalised, by what vectors
+there are: vectors take longest, the results are provisional, and all is matched again at the end.
 """
 
 from __future__ import annotations
@@ -15,15 +17,22 @@ from pydantic import ValidationError
 
 from connectors.postgres import match_memory as memory
 from connectors.postgres import matches as store
-from connectors.postgres.capture import source_completeness
+from connectors.postgres.capture import incomplete_tenants, source_completeness
 from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.matches import Place, StoredPair
 from connectors.postgres.outbox import OutboxMessage, message
-from connectors.postgres.pool import Connection, transaction
+from connectors.postgres.pool import Connection, connection, transaction
 from connectors.vectors.port import VectorIndex
-from schemas.events import MatchCommanded, MatchScored, MatchStatus, RecordEmbedded, SourceCompleted
+from schemas.events import (
+    MatchCommanded,
+    MatchScored,
+    MatchStatus,
+    RecordEmbedded,
+    RecordNormalised,
+    SourceCompleted,
+)
 from schemas.results import DONE, Outcome, Rejected
-from schemas.topics import COMMAND_MATCH, EMBED_DONE, MATCH_RESULT, OPS_HEALTH
+from schemas.topics import COMMAND_MATCH, CORE_OPPORTUNITY, EMBED_DONE, MATCH_RESULT, OPS_HEALTH
 from streams.match.model import MatcherModel
 from streams.match.policy import MatchingPolicy
 from streams.match.statistics import CorpusCounts, CorpusStatistics
@@ -54,7 +63,7 @@ class MatchProcessor:
     """Matches changed records, a batch of one tenant and pack in one transaction."""
 
     worker = "match"
-    topics = (EMBED_DONE, COMMAND_MATCH, OPS_HEALTH)
+    topics = (CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH)
     batch_records = _ROUND_RECORDS
 
     def __init__(
@@ -74,7 +83,8 @@ class MatchProcessor:
 
     async def process(self, batch: Sequence[Incoming]) -> list[Outcome]:
         work: dict[Place, _Work] = defaultdict(lambda: _Work(defaultdict(set), []))
-        outcomes = [await self._take(record, work) for record in batch]
+        loading = await self._loading_tenants()
+        outcomes = [await self._take(record, work, loading) for record in batch]
         for place in sorted(work, key=lambda one: (one.tenant, one.pack)):
             await self._match(place, work[place].changed, work[place].commands)
         return outcomes
@@ -97,19 +107,34 @@ class MatchProcessor:
                 await self._match(place, changed, [])
                 await self._context.relay.flush()
 
-    async def _take(self, record: Incoming, work: dict[Place, _Work]) -> Outcome:
+    async def _loading_tenants(self) -> frozenset[str]:
+        """Tenants of which a source is not complete, and results provisional."""
+        async with connection(self._context.pool) as borrowed:
+            return await incomplete_tenants(borrowed)
+
+    async def _take(
+        self, record: Incoming, work: dict[Place, _Work], loading: Collection[str]
+    ) -> Outcome:
         """Adds what one record asks for; a record that cannot be read is rejected."""
         if record.value is None:
             return DONE
         try:
-            if record.topic == EMBED_DONE:
+            if record.topic == CORE_OPPORTUNITY:
+                if record.header("tenant") not in loading:
+                    return DONE  # its vectors are on their way
+                normalised = RecordNormalised.model_validate_json(record.value)
+                place = Place(normalised.tenant, normalised.pack)
+                if normalised.side in self._rules_of(place).sides:
+                    work[place].changed[normalised.side].add(normalised.id)
+            elif record.topic == EMBED_DONE:
                 done = RecordEmbedded.model_validate_json(record.value)
                 place = Place(done.tenant, done.pack)
                 if done.side not in self._rules_of(place).sides:
                     return Rejected(
                         "unknown_side", "side", f"pack {done.pack} has no side {done.side}"
                     )
-                work[place].changed[done.side].add(done.id)
+                if done.tenant not in loading:
+                    work[place].changed[done.side].add(done.id)
             elif record.topic == COMMAND_MATCH:
                 command = MatchCommanded.model_validate_json(record.value)
                 place = Place(command.tenant, command.pack)

@@ -300,6 +300,12 @@ async def source_completeness(connection: Connection, tenant: str) -> dict[str, 
     return {row["source"]: row["complete"] for row in rows}
 
 
+async def incomplete_tenants(connection: Connection) -> frozenset[str]:
+    """Tenants of which a source has not arrived whole."""
+    rows = await connection.fetch("select distinct tenant from ops.completeness where not complete")
+    return frozenset(row["tenant"] for row in rows)
+
+
 async def note_reconciled(connection: Connection, tenant: str, source: str, epoch: int) -> None:
     """The source's keys have been compared with raw."""
     await connection.execute(

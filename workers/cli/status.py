@@ -113,7 +113,7 @@ def _topics_of(captured: Sequence[str], packs: Sequence[str]) -> Mapping[str, Se
     return {
         "normalise": captured,
         "embed": [CORE_OPPORTUNITY],
-        "match": [EMBED_DONE, COMMAND_MATCH, OPS_HEALTH],
+        "match": [CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH],
         "decide": [MATCH_RESULT, CORE_OPPORTUNITY],
         "review": [COMMAND_REVIEW, *(f"{pack}.decision" for pack in packs)],
         "act": [f"{pack}.{stream}" for pack in packs for stream in ("decision", "review")],

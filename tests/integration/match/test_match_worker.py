@@ -13,9 +13,9 @@ import orjson
 import pytest
 
 from connectors.postgres.pool import Pool
-from schemas.events import MatchCommanded, RecordEmbedded
+from schemas.events import MatchCommanded, RecordEmbedded, RecordNormalised
 from schemas.results import DONE
-from schemas.topics import COMMAND_MATCH, EMBED_DONE
+from schemas.topics import COMMAND_MATCH, CORE_OPPORTUNITY, EMBED_DONE
 from tests.platform import PlatformDatabase, platform_database
 from tests.stack import RunningStack
 from workers.match import MatchProcessor
@@ -122,6 +122,21 @@ class Matching:
             model_id="none",
         )
         return incoming(EMBED_DONE, event)
+
+    async def normalised(self, side: str, record_id: str, fields: dict[str, Any]) -> Incoming:
+        """Writes a core record and gives the `core.opportunity` that follows."""
+        await self.put(side, record_id, fields)
+        event = RecordNormalised(
+            tenant="home",
+            pack="pod",
+            emitted_at=NOW,
+            kind="opportunity",
+            side=side,
+            id=record_id,
+            version=1,
+            fields=fields,
+        )
+        return replace(incoming(CORE_OPPORTUNITY, event), headers=(("tenant", b"home"),))
 
     async def said(
         self, verdict: Any, left: str, right: str, processor: MatchProcessor | None = None
@@ -285,9 +300,29 @@ async def test_matches_do_not_cross_tenants(matching: Matching) -> None:
 async def test_results_are_provisional_until_every_source_is_complete(matching: Matching) -> None:
     await matching.database.complete_sources("home", ("odoo",), incomplete=("apn",))
     await matching.processor.process(
-        [await matching.put("odoo", "1", ACME), await matching.put("ace", "O1", TWIN)]
+        [
+            await matching.normalised("odoo", "1", ACME),
+            await matching.normalised("ace", "O1", TWIN),
+        ]
     )
     assert (await matching.events())["1", "O1"]["provisional"] is True
+
+
+async def test_records_wait_for_their_vectors_only_when_every_source_is_complete(
+    matching: Matching,
+) -> None:
+    normalised = [
+        await matching.normalised("odoo", "1", ACME),
+        await matching.normalised("ace", "O1", TWIN),
+    ]
+    embedded = [await matching.put("odoo", "1", ACME), await matching.put("ace", "O1", TWIN)]
+    await matching.processor.process(normalised)
+    assert await matching.statuses() == {}
+    await matching.database.complete_sources("home", ("odoo",), incomplete=("apn",))
+    await matching.processor.process(embedded)
+    assert await matching.statuses() == {}
+    await matching.processor.process(normalised)
+    assert await matching.statuses() == {("1", "O1"): "auto"}
 
 
 async def test_an_unreadable_event_is_rejected_alone(matching: Matching) -> None:
