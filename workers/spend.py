@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from connectors.postgres.dirty import DirtyItem
 from connectors.postgres.outbox import Outbox, OutboxMessage
-from connectors.postgres.pool import Connection, Pool, connection, transaction
+from connectors.postgres.pool import Connection, Pool, transaction
 from connectors.postgres.rule_versions import active_version, read_version
 from connectors.postgres.spend_findings import (
     SeriesMonth,
@@ -98,8 +98,11 @@ class SpendProcessor:
                 await self._judge_all(tenant)
 
     async def _judge_all(self, tenant: str) -> None:
-        """Looks for anomalies in all accounts, some hundred a transaction."""
-        async with connection(self._pool) as opened:
+        """Holds all customers against the limit, and looks for anomalies in all accounts, some hundred
+        a transaction.
+        """
+        async with transaction(self._pool) as opened:
+            await self._outbox.put(opened, await self._watch(opened, tenant, None))
             accounts = await read_accounts(opened, tenant)
         for at in range(0, len(accounts), _ACCOUNTS_AT_ONCE):
             async with transaction(self._pool) as opened:

@@ -18,7 +18,7 @@ from streams.spend.periods import Grain
 from tests.integration.normalise.bench import NormaliseBench
 from tests.integration.normalise.source_feed import SourceFeed
 from tests.integration.spend.spend_bench import MARKER, SpendBench, month, selection
-from tests.integration.spend.test_cost_explorer import cost
+from tests.integration.spend.test_cost_explorer import cost, owners
 
 FOCUS = Path(__file__).parents[3].parent / "shared" / "data" / "focus" / "focus_sample.csv"
 ACCOUNT = "000000000018"
@@ -120,6 +120,16 @@ async def test_of_two_exports_the_last_imported_counts(spend: SpendBench, tmp_pa
     file = written(tmp_path / "b.csv", {"line_item_unblended_cost": "4"})
     await spend.import_files(file, export="two")
     assert list((await totals(spend)).values()) == [Decimal(4)]
+
+
+async def test_an_import_tells_who_went_over_the_limit(spend: SpendBench, tmp_path: Path) -> None:
+    feed = SourceFeed()
+    await spend.bench.feed(*owners(feed))
+    october = {"bill_billing_period_start_date": "2026-10-01", "line_item_unblended_cost": "5000"}
+    await spend.import_files(written(tmp_path / "a.csv", october))
+    await spend.settle()
+    (event,) = await spend.bench.events("spend.threshold")
+    assert (event["customer"], event["state"]) == ("partner:8", "over")
 
 
 async def test_bad_rows_are_rejected_with_their_reasons(spend: SpendBench, tmp_path: Path) -> None:
