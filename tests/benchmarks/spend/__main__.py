@@ -30,7 +30,6 @@ from tests.integration.normalise.conftest import TENANTS
 from tests.stack import RunningStack, own_stack
 from workers.normalise import apply_packs
 
-
 _SUMMARIES = "core.spend_summaries, core.spend_products, core.spend_by_product"
 
 
