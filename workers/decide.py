@@ -114,6 +114,7 @@ class DecideProcessor:
                     writing, place, self._rules, self._context.outbox, self._context.clock
                 )
                 await judging.judge(chunk)
+            await self._context.relay.flush()  # of a wide change the first are told at once
 
     def _schema(self, pack: str) -> PairSchema:
         """What the pack's pairs are made of, by its own catalogue."""
