@@ -195,7 +195,7 @@ def _named_accounts(pair: JudgedPair) -> set[str]:
     return {
         str(one)
         for record in pair.records.values()
-        for one in record.fields.get("aws_accounts") or ()
+        for one in record.fields.get("account_ids") or ()
     }
 
 
@@ -276,11 +276,11 @@ async def _read_ledger(
 _RIVALS = """
 select r.side, r.id, r.version, r.fields ->> 'title' as title, r.fields ->> 'created_at' as created,
        r.fields ->> 'normalized_company' as company, r.fields ->> 'normalized_domain' as domain,
-       coalesce(r.fields -> 'aws_accounts', '[]')::text as accounts,
+       coalesce(r.fields -> 'account_ids', '[]')::text as accounts,
        (select jsonb_object_agg(name, r.fields ->> name) from unnest($7::text[]) as name)::text as extra
   from core.records r
  where r.tenant = $1 and r.pack = $2 and r.kind = $3 and r.is_open and not r.deleted
-   and (r.fields -> 'aws_accounts' ?| $4::text[]
+   and (r.fields -> 'account_ids' ?| $4::text[]
         or r.fields ->> 'normalized_company' = any($5::text[])
         or r.fields ->> 'normalized_domain' = any($6::text[]))
  order by r.side, r.id for share of r

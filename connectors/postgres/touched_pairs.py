@@ -44,8 +44,8 @@ near as (
   union
   select o.side, o.id, rec.name from rec join core.records o
     on o.tenant = $1 and o.pack = $2 and o.kind = $3 and not o.deleted
-   and o.fields -> 'aws_accounts' ?| array(
-         select jsonb_array_elements_text(coalesce(rec.fields -> 'aws_accounts', '[]'))))
+   and o.fields -> 'account_ids' ?| array(
+         select jsonb_array_elements_text(coalesce(rec.fields -> 'account_ids', '[]'))))
 {_PAIRS_OF_NEAR}
 select left_id, right_id, name from pairs
 union
@@ -70,7 +70,7 @@ near as (
   union
   select o.side, o.id, changed.account from changed join core.records o
     on o.tenant = $1 and o.pack = $2 and o.kind = $3 and not o.deleted
-   and o.fields -> 'aws_accounts' ?| array[changed.account])
+   and o.fields -> 'account_ids' ?| array[changed.account])
 {_PAIRS_OF_NEAR}
 select left_id, right_id, name from pairs
 union

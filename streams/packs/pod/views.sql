@@ -27,7 +27,7 @@ select tenant as tenant_id, side, id, version, deleted, is_open,
        (fields ->> 'expected_close')::date as expected_close,
        (fields ->> 'created_at')::timestamptz as created_at,
        (fields ->> 'changed_at')::timestamptz as changed_at,
-       array(select jsonb_array_elements_text(fields -> 'aws_accounts')) as aws_accounts,
+       array(select jsonb_array_elements_text(fields -> 'account_ids')) as aws_accounts,
        array(select jsonb_array_elements_text(fields -> 'contacts')) as contacts,
        array(select jsonb_array_elements_text(fields -> 'contact_emails')) as contact_emails,
        fields ->> 'owner_name' as owner_name,
@@ -71,8 +71,8 @@ select tenant as tenant_id, account_id, payer_account_id, is_payer, customer, cu
 
 -- Open opportunities on the same cloud account are found by it (RULE-R5.2).
 create index if not exists pod_records_accounts on core.records
-  using gin ((fields -> 'aws_accounts'))
-  where fields -> 'aws_accounts' is not null;
+  using gin ((fields -> 'account_ids'))
+  where fields -> 'account_ids' is not null;
 
 -- Every judgement by account (DEC-7); a pair without accounts has one row with the account '-'.
 create or replace view ops.pod_evaluations as

@@ -127,7 +127,7 @@ async def _fill(pool: Pool) -> None:
     for number in range(_PAIRS):
         account = f"{number:012}"
         shared = {
-            "aws_accounts": [account],
+            "account_ids": [account],
             "normalized_company": f"company {number}",
             "normalized_domain": f"c{number}.example",
             "title": f"deal {number}",

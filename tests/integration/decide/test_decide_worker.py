@@ -142,7 +142,7 @@ async def test_a_rival_that_comes_and_goes_is_noticed(world: World) -> None:
     await world.process(await world.lead("99"))
     assert (await world.results())["R5"] == "fail"
     moved = await world.lead(
-        "99", aws_accounts=["000099990000"], normalized_company="other", normalized_domain=None
+        "99", account_ids=["000099990000"], normalized_company="other", normalized_domain=None
     )
     await world.process(moved)
     assert (await world.results())["R5"] == "pass"

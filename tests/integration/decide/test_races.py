@@ -35,7 +35,7 @@ async def many_pairs(world: World, count: int) -> list[Incoming]:
     for number in range(count):
         account, owner = f"{number:012}", f"partner:{number}"
         fields = {
-            "aws_accounts": [account],
+            "account_ids": [account],
             "normalized_company": f"company {number}",
             "normalized_domain": f"c{number}.example",
             "eur_status": None if number % 2 else "complete",
@@ -164,7 +164,7 @@ async def test_random_orders_and_repetitions_come_to_the_undisturbed_verdicts(wo
     for _ in range(40):
         number = rng.randrange(10)
         fields = {
-            "aws_accounts": [f"{number:012}"],
+            "account_ids": [f"{number:012}"],
             "normalized_company": f"company {number}",
             "normalized_domain": f"c{number}.example",
         }

@@ -42,7 +42,7 @@ LEAD: dict[str, Any] = {
     "created_at": "2026-10-01T10:00:00+00:00",
     "eur_status": "complete",
     "eur_completed_at": "2026-10-20",
-    "aws_accounts": [ACCOUNT],
+    "account_ids": [ACCOUNT],
     "customer": "partner:7",
 }
 ACE: dict[str, Any] = {
@@ -55,7 +55,7 @@ ACE: dict[str, Any] = {
     "origination": "PO",
     "origination_raw": "Partner Referral",
     "expected_close": "2026-12-20",
-    "aws_accounts": [ACCOUNT],
+    "account_ids": [ACCOUNT],
     "customer": "domain:lumenor.example",
 }
 LITERAL: dict[str, Any] = {

@@ -175,7 +175,7 @@ async def test_accounts_of_all_the_companys_contacts_belong_to_the_lead(
         feed.insert("c_aws_accounts", {"id": 2, "account_number": "17", "partner_id": 7}),
     )
     fields = await bench.fields("opportunity", "odoo", 5)
-    assert fields["aws_accounts"] == ["000000000018", "17"]
+    assert fields["account_ids"] == ["000000000018", "17"]
     record = await bench.record("account", "-", 2)
     assert record is not None
     assert record["customer"] == "partner:8"
@@ -216,7 +216,7 @@ async def test_an_ace_opportunity_is_found_by_its_apn_id(bench: NormaliseBench) 
     assert fields["aliases"] == ["LMN", "Lumenor AG", "Lumenor GmbH"]
     assert (fields["is_open"], fields["is_won"], fields["origination"]) == (False, True, "PO")
     assert (fields["country"], fields["amount_period"]) == ("DE", "monthly")
-    assert fields["aws_accounts"] == ["000000000018"]
+    assert fields["account_ids"] == ["000000000018"]
     assert fields["created_at"] == "2026-10-01T06:00:00Z"
     assert fields["products"] == ["Migration", "Storage"]
     assert fields["contact_emails"] == ["a@x.example"]

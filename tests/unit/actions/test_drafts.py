@@ -19,7 +19,7 @@ ODOO: dict[str, Any] = {
     "id": "12",
     "company_name": "Lumenor Freight GmbH",
     "website": "https://lumenor.example",
-    "aws_accounts": ["000011112222", "000011113333"],
+    "account_ids": ["000011112222", "000011113333"],
     "country": "DE",
     "city": "Bremen",
     "contact_emails": ["kim@lumenor.example"],

@@ -43,12 +43,12 @@ LEAD: Mapping[str, Any] = {
     "created_at": "2026-10-01T10:00:00+00:00",
     "eur_status": "complete",
     "eur_completed_at": "2026-10-20",
-    "aws_accounts": [ACCOUNT],
+    "account_ids": [ACCOUNT],
 }
 ACE: Mapping[str, Any] = {
     "origination_raw": "Partner Referral",
     "expected_close": "2026-12-20",
-    "aws_accounts": [ACCOUNT],
+    "account_ids": [ACCOUNT],
     "expected_revenue": "1500",
 }
 

@@ -30,7 +30,7 @@ def test_both_sides_of_the_pod_pack_give_the_fields_of_the_specification() -> No
         "id", "title", "company_name", "normalized_company", "website", "normalized_domain", "aliases",
         "description", "products", "industry", "country", "state", "stage", "is_open", "is_won",
         "origination", "origination_raw", "expected_revenue", "currency", "amount_period",
-        "expected_close", "created_at", "changed_at", "aws_accounts", "owner_name", "owner_email",
+        "expected_close", "created_at", "changed_at", "account_ids", "owner_name", "owner_email",
         "contacts", "contact_emails", "customer",
     }  # fmt: skip
     plan = load_pack("pod").plan()

@@ -90,5 +90,5 @@ select d.*, h.settled, h.next_look
   join ops.decisions d on d.decision_id = h.decision_id;
 
 -- The accounts that open records name, by which rivals meet.
-create index records_of_accounts on core.records using gin ((fields -> 'aws_accounts'))
+create index records_of_accounts on core.records using gin ((fields -> 'account_ids'))
   where not deleted;
