@@ -4,8 +4,8 @@
     python -m tests.benchmarks.spend --rows 500000 --file parquet --output json
 
 Reading and summing are held against plain DuckDB over the same file in the same run: exits 1 when they
-take more than three times as long (from a million rows on), or when the total is not exact. Seconds are reported, not judged,
-since they are the machine's.
+take more than three times as long (from a million rows on), or when the total is not exact. Seconds
+are reported, not judged, since they are the machine's.
 """
 
 from __future__ import annotations
