@@ -20,6 +20,7 @@ GROUPS = {
     "rules": "workers.cli.rules",
     "audit": "workers.cli.audit",
     "dlq": "workers.cli.dlq",
+    "config": "workers.cli.config",
     "docs": "workers.cli.docs",
 }
 """Groups of commands, each a Typer application called `app`."""
