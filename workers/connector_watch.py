@@ -6,7 +6,13 @@ import time
 
 import asyncpg
 
-from connectors.kafka_connect.client import STOPPED, ConnectClient, ConnectorState, ConnectRefused
+from connectors.kafka_connect.client import (
+    STOPPED,
+    UNASSIGNED,
+    ConnectClient,
+    ConnectorState,
+    ConnectRefused,
+)
 from connectors.kafka_connect.examination import LOG_LOST, explain
 from connectors.postgres import capture
 from connectors.postgres.capture import CapturedSource
@@ -51,6 +57,11 @@ class ConnectorWatch:
                 await self._note("")
             elif state.state == STOPPED:
                 await self._note("the connector is stopped: run `revops connectors apply`")
+            elif state.state == UNASSIGNED:
+                await self._note(
+                    "no worker of Kafka Connect has taken the connector yet; where one was lost it is"
+                    " given out again after scheduled.rebalance.max.delay.ms"
+                )
 
     async def _failed(self, client: ConnectClient, state: ConnectorState) -> None:
         finding = explain(state.failure)

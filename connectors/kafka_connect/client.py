@@ -16,6 +16,8 @@ _PATIENCE_SECONDS = 60.0
 _REQUEST_SECONDS = 30.0
 
 RUNNING, FAILED, STOPPED, PAUSED = "RUNNING", "FAILED", "STOPPED", "PAUSED"
+UNASSIGNED = "UNASSIGNED"
+"""No worker of Kafka Connect has the connector; what is said of its tasks is then of the past."""
 
 
 class ConnectRefused(RuntimeError):  # noqa: N818 - it tells the operator what Connect said
