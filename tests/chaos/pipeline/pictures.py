@@ -38,9 +38,11 @@ QUERIES: dict[str, str] = {
                heads.outcome, heads.state, heads.provisional
           from ops.decision_heads heads
           join core.matches using (tenant, pack, left_id, right_id)
-         where core.matches.live""",
+         where core.matches.live and heads.state not in ('', 'superseded')""",
 }
-"""Versions, positions, event ids and times of processing are left out: they tell of the run."""
+"""Versions, positions, event ids and times of processing are left out: they tell of the run. So does
+whether a pair that has no verdict in the evening had one for a moment.
+"""
 
 
 async def take_picture(dsn: str) -> Picture:
