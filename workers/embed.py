@@ -30,16 +30,18 @@ from connectors.vectors.port import (
     VectorPoint,
 )
 from schemas.events import RecordEmbedded, RecordNormalised
-from schemas.results import DONE, Outcome, Rejected
+from schemas.results import DONE, Outcome, Rejected, Retryable
 from schemas.topics import CORE_OPPORTUNITY, EMBED_DONE
 from streams.embed.plan import EmbeddingPlan, EncoderTraits, StoredHashes, plan_embedding
 from streams.embed.texts import record_texts
 from workers.adapters import open_encoder, open_index
 from workers.context import WorkerContext
-from workers.runtime.processor import Incoming
+from workers.runtime.processor import Companion, Incoming
 
 _CPU_RECORDS = 64
 """About a second's work for two cores; a GPU fills its batches from all that the broker has."""
+
+_MAINTENANCE_SECONDS = 30.0
 
 _PAYLOAD = ("normalized_company", "normalized_domain", "expected_close")
 
@@ -88,6 +90,20 @@ class EmbedProcessor:
             refused.get(_key(event), DONE) if isinstance(event, RecordNormalised) else event or DONE
             for event in read
         ]
+
+    def companions(self) -> Sequence[Companion]:
+        """The index is kept fit for how much it holds."""
+        return [self._maintain_index]
+
+    async def _maintain_index(self) -> None:
+        log = self._context.log
+        while True:
+            try:
+                for done in await self._index.maintain():
+                    log.info("index maintained", done=done)
+            except Retryable as problem:
+                log.warning("the index waits for a dependency", problem=str(problem))
+            await asyncio.sleep(_MAINTENANCE_SECONDS)
 
     async def _bring_up_to_date(
         self, newest: Mapping[RecordKey, RecordNormalised]

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import os
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from workers.logs import configure_logs
 from workers.runtime.dead_letters import TooManyDeadLetters
 from workers.runtime.dirty_loop import recompute_forever
 from workers.runtime.health import serve_health
-from workers.runtime.processor import Processor
+from workers.runtime.processor import Companion, HasCompanions, Processor
 from workers.settings import Settings
 
 BULK, AGENT, SERVICE = "bulk", "agent", "service"
@@ -127,17 +127,12 @@ def _driver(name: str, built: Any, context: WorkerContext) -> Runs:
     return built
 
 
-Companion = Callable[[], Coroutine[Any, Any, None]]
-
-
 def _companions(name: str, built: Processor, context: WorkerContext) -> list[Companion]:
     companions: list[Companion] = [context.relay.sweep_forever]
     if DRIVERS[name] != SERVICE:
         companions.append(lambda: recompute_forever(built, context))
-    if name == "timers":
-        from workers.timers import keep_planner_statistics
-
-        companions.append(lambda: keep_planner_statistics(context))
+    if isinstance(built, HasCompanions):
+        companions += built.companions()
     return companions
 
 

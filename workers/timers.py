@@ -6,6 +6,7 @@ It also keeps the database's planner informed while tables grow.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from connectors.postgres.outbox import message
 from connectors.postgres.planner_statistics import analyze_grown
@@ -15,6 +16,7 @@ from schemas.events import TimerDue
 from schemas.results import Retryable
 from schemas.topics import TIMER_DUE
 from workers.context import WorkerContext
+from workers.runtime.processor import Companion
 
 _CHUNK = 500
 _STATISTICS_SECONDS = 1.0
@@ -48,6 +50,20 @@ class TimersService:
         await self._context.relay.flush()
         return len(due)
 
+    def companions(self) -> Sequence[Companion]:
+        """Tables are analysed as they grow."""
+        return [self._keep_planner_statistics]
+
+    async def _keep_planner_statistics(self) -> None:
+        log = self._context.log
+        while True:
+            try:
+                if grown := await analyze_grown(self._context.pool):
+                    log.debug("tables analysed", tables=grown)
+            except Retryable as problem:
+                log.warning("waiting for a dependency", problem=str(problem))
+            await asyncio.sleep(_STATISTICS_SECONDS)
+
     def _event(self, timer: Timer) -> TimerDue:
         return TimerDue(
             tenant=timer.tenant,
@@ -58,18 +74,6 @@ class TimersService:
             subject=timer.subject,
             due_at=timer.due_at,
         )
-
-
-async def keep_planner_statistics(context: WorkerContext) -> None:
-    """Analyses tables as they grow, until cancelled."""
-    while True:
-        try:
-            grown = await analyze_grown(context.pool)
-            if grown:
-                context.log.debug("tables analysed", tables=grown)
-        except Retryable as problem:
-            context.log.warning("waiting for a dependency", problem=str(problem))
-        await asyncio.sleep(_STATISTICS_SECONDS)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from connectors.postgres.dirty import DirtyItem
 from schemas.results import Outcome
@@ -57,6 +57,17 @@ class TakesFew(Protocol):
 def most_records(processor: Processor, limit: int) -> int:
     """How many records the processor is given at once: `limit`, or fewer where it wants fewer."""
     return min(limit, processor.batch_records) if isinstance(processor, TakesFew) else limit
+
+
+Companion = Callable[[], Coroutine[Any, Any, None]]
+"""Work beside the driver's, until it is cancelled."""
+
+
+@runtime_checkable
+class HasCompanions(Protocol):
+    """A processor or service that has something to do beside what it is given."""
+
+    def companions(self) -> Sequence[Companion]: ...
 
 
 @runtime_checkable
