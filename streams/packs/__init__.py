@@ -48,6 +48,8 @@ class Manifest(BaseModel):
     sources: dict[_Name, SourceTables]
     mapping: tuple[str, ...]
     views: str | None = None
+    shares: dict[str, _Name] = {}
+    """Files that another pack holds and this one uses as they are: file -> pack."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,12 @@ class Pack:
 
     def has_file(self, name: str) -> bool:
         """Whether the pack's folder has this file."""
-        return (self.folder / name).is_file()
+        return name in self.manifest.shares or (self.folder / name).is_file()
 
     def file(self, name: str) -> str:
-        """The text of a file of the pack. Raises PackError where there is none."""
+        """The text of a file of the pack, also of one that it shares. Raises PackError for none."""
+        if owner := self.manifest.shares.get(name):
+            return load_pack(owner).file(name)
         try:
             return (self.folder / name).read_text(encoding="utf-8")
         except FileNotFoundError as problem:
