@@ -26,13 +26,12 @@ from streams.actions.notices import (
     review_notice,
     subscribes,
 )
-from streams.packs import installed_packs
 from workers.act_deliveries import RETRY, Deliverer, Targets
 from workers.act_digests import DIGEST, Digests
 from workers.act_drafts import wants_draft
 from workers.context import WorkerContext
 from workers.runtime.processor import Incoming
-from workers.tenants import load_tenants
+from workers.tenants import load_tenants, packs_in_use
 
 DIRTY_DELIVERY = "delivery"
 DRAFT = "draft"
@@ -160,4 +159,5 @@ def dirty_delivery(tenant: str, one: str) -> DirtyItem:
 
 def build(context: WorkerContext) -> ActProcessor:
     """The act worker."""
-    return ActProcessor(context, installed_packs(), load_tenants(context.settings.config.directory))
+    tenants = load_tenants(context.settings.config.directory)
+    return ActProcessor(context, packs_in_use(tenants.values()), tenants)

@@ -12,10 +12,10 @@ import orjson
 from connectors.postgres.pool import transaction
 from schemas.results import DONE, Outcome, Rejected
 from schemas.topics import AUDIT_EVENT
-from streams.packs import installed_packs
 from workers.audit_appending import AuditEntry, append, event_uuid, make_checkpoint, read_key
 from workers.context import WorkerContext
 from workers.runtime.processor import Incoming
+from workers.tenants import load_tenants, packs_in_use
 
 
 class AuditProcessor:
@@ -103,4 +103,5 @@ def _time(event: dict[str, Any], name: str) -> datetime:
 
 def build(context: WorkerContext) -> AuditProcessor:
     """The audit worker."""
-    return AuditProcessor(context, installed_packs())
+    tenants = load_tenants(context.settings.config.directory)
+    return AuditProcessor(context, packs_in_use(tenants.values()))

@@ -20,13 +20,12 @@ from workers.context import WorkerContext, kafka_client_options, worker_context
 from workers.normalise import apply_packs
 from workers.rule_cache import PLATFORM, activate, tenant_rules
 from workers.settings import Settings
-from workers.tenants import TenantFileError, load_tenants
+from workers.tenants import TenantFileError, load_tenants, packs_in_use
 
 
 def declared_topics(tenants: Mapping[str, Tenant]) -> tuple[Topic, ...]:
     """Every topic that an installation of these tenants needs."""
-    packs = sorted({pack for tenant in tenants.values() for pack in tenant.packs})
-    return catalogue(captured_tables(tenants.values()), tuple(packs))
+    return catalogue(captured_tables(tenants.values()), packs_in_use(tenants.values()))
 
 
 async def topic_changes(

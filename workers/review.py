@@ -15,13 +15,12 @@ from schemas.pair_inputs import PairKey
 from schemas.results import DONE, Outcome, Rejected
 from schemas.tenants import Tenant
 from schemas.topics import AUDIT_EVENT, COMMAND_REVIEW, TIMER_DUE
-from streams.packs import installed_packs
 from streams.review.answers import People
 from workers.context import WorkerContext
 from workers.reviewing import BREACH, WARNING, Reviewing
 from workers.rule_cache import RuleCache
 from workers.runtime.processor import Incoming
-from workers.tenants import load_tenants
+from workers.tenants import load_tenants, packs_in_use
 
 _PAIRS_AT_ONCE = 50
 _EVENTS: dict[str, type[Event]] = {
@@ -116,6 +115,5 @@ def _trigger(record: Incoming) -> dict[str, Any]:
 
 def build(context: WorkerContext) -> ReviewProcessor:
     """The review worker."""
-    return ReviewProcessor(
-        context, installed_packs(), load_tenants(context.settings.config.directory)
-    )
+    tenants = load_tenants(context.settings.config.directory)
+    return ReviewProcessor(context, packs_in_use(tenants.values()), tenants)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import yaml
@@ -27,6 +27,11 @@ def load_tenants(directory: Path) -> dict[str, Tenant]:
             f"{folder} is not there: REVOPS_CONFIG__DIRECTORY must name a folder with tenants/*.yaml"
         )
     return {path.stem: _tenant(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def packs_in_use(tenants: Iterable[Tenant]) -> tuple[str, ...]:
+    """The packs that some tenant uses, in order: those whose topics there are."""
+    return tuple(sorted({pack for tenant in tenants for pack in tenant.packs}))
 
 
 def partner_domains(tenant: Tenant, pack: str) -> Collection[str]:
