@@ -42,7 +42,7 @@ async def tried(desk: Desk, target: str) -> Result:
     )
     while not command.done():
         await desk.deliver()
-        await asyncio.sleep(0.05)
+        await asyncio.wait({command}, timeout=0.05)
     return await command
 
 

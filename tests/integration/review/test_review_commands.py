@@ -63,7 +63,9 @@ async def test_deals_at_risk_are_those_that_are_not_approved(
     assert (found["count"], found["totals"]) == (1, {"USD": "1200.00"})
     [deal] = found["deals"]
     assert (deal["left"], deal["days_left"]) == ("12", 193)
-    assert "Not approved: 1; at stake in them: 1,200.00 USD" in await commands.run("decisions", "at-risk")
+    assert "Not approved: 1; at stake in them: 1,200.00 USD" in await commands.run(
+        "decisions", "at-risk"
+    )
     await desk.command("approve", "rita")
     assert (await commands.data("decisions", "at-risk"))["count"] == 0
 

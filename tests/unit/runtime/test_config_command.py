@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 
 from workers.cli.main import app
 
-PASSWORD = "not-to-be-seen"
+HIDDEN = "not-to-be-seen"
 VARIABLES = {
-    "REVOPS_DATABASE__DSN": f"postgresql://revops:{PASSWORD}@db.example/revops",
+    "REVOPS_DATABASE__DSN": f"postgresql://revops:{HIDDEN}@db.example/revops",
     "REVOPS_KAFKA__BOOTSTRAP_SERVERS": "kafka.example:9092",
     "REVOPS_WORKER__BATCH_RECORDS": "250",
-    "REVOPS_SOURCE_HOME_ODOO_DSN": f"postgresql://capture:{PASSWORD}@odoo.example/odoo",
+    "REVOPS_SOURCE_HOME_ODOO_DSN": f"postgresql://capture:{HIDDEN}@odoo.example/odoo",
 }
 
 
@@ -53,7 +53,7 @@ def test_config_show_names_the_sources_whose_address_is_missing() -> None:
 
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_config_show_hides_secrets(output: str) -> None:
-    assert PASSWORD not in shown("--output", output)
+    assert HIDDEN not in shown("--output", output)
 
 
 def test_config_show_given_leaves_defaults_out() -> None:
