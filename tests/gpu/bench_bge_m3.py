@@ -31,7 +31,7 @@ from connectors.encoders.bge_m3 import BgeM3Encoder, BgeM3Settings
 from connectors.encoders.bge_m3_torch import gpu_uuid
 from connectors.encoders.device_pool import PoolSettings
 from connectors.encoders.nvml import NvmlMonitor
-from tests.benchmarks.embed.figures import percentile
+from tests.benchmarks.figures import percentile
 from tests.fakes.bge_checkpoint import write_checkpoint
 
 WORDS = ("name", "domain", "title", "description", "forty", "servers", "and", "their", "storage",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from deploy.local.identity import ProcessIdentity
 from tests.benchmarks.decide.audit_log import audit_figures
 from tests.benchmarks.decide.pairs_in_database import database_figures
 from tests.benchmarks.decide.rules import rule_figures
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure, report
 from tests.stack import own_stack
 
 
@@ -55,14 +54,7 @@ def run() -> int:
     load = os.getloadavg()[0]
     with _postgres(arguments.postgres) as dsn:
         measured = figures(dsn, decisions=arguments.decisions, records=arguments.records)
-    if arguments.output == "json":
-        rows = [figure.row() for figure in measured]
-        print(json.dumps({"load": load, "figures": rows}, indent=2))
-    else:
-        print(f"machine load at the start: {load:.1f} on {os.cpu_count()} cores")
-        for figure in measured:
-            print(figure.line())
-    return 0 if all(figure.met for figure in measured) else 1
+    return report(measured, load, arguments.output)
 
 
 if __name__ == "__main__":

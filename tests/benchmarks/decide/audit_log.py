@@ -13,7 +13,7 @@ from connectors.postgres.pool import Pool, connection, transaction
 from streams.audit.checkpoints import read as read_note
 from streams.audit.merkle import inclusion_ranges, is_included
 from tests.benchmarks.decide.pairs_in_database import fresh_database
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 from workers.audit_appending import AuditEntry, append, inclusion_proof, make_checkpoint
 from workers.audit_verifying import Given, verify_tenant
 

@@ -26,7 +26,7 @@ from streams.decide.facts import FactSet
 from streams.decide.rule_files import effective_rules
 from tests.benchmarks.decide.rules import compiled_pack
 from tests.benchmarks.decide.sample_facts import AS_OF, fact_sets
-from tests.benchmarks.embed.figures import Figure, percentile
+from tests.benchmarks.figures import Figure, percentile
 from workers.context import WorkerContext
 from workers.decide import DecideProcessor, pair_schema
 from workers.decide_touches import Cause, Touch

@@ -15,7 +15,7 @@ from streams.decide.rule_sets import CompiledRules, compile_rules
 from streams.packs import load_pack
 from tests.benchmarks.decide.sample_facts import AS_OF, fact_sets
 from tests.benchmarks.decide.zen_rules import decision_graph, zen_facts
-from tests.benchmarks.embed.figures import Figure, percentile
+from tests.benchmarks.figures import Figure, percentile
 
 _SETS = 2_000
 _ROUNDS = 7

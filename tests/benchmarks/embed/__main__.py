@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import sys
 import tempfile
@@ -21,8 +20,8 @@ from pathlib import Path
 
 from deploy.local.identity import ProcessIdentity
 from tests.benchmarks.embed.encoder import encoder_figures
-from tests.benchmarks.embed.figures import Figure
 from tests.benchmarks.embed.vectors import vector_figures
+from tests.benchmarks.figures import Figure, report
 from tests.stack import own_stack
 
 
@@ -52,15 +51,7 @@ def run() -> int:
     load = os.getloadavg()[0]
     with _postgres(arguments.postgres) as dsn:
         measured = figures(dsn, records=arguments.records)
-    if arguments.output == "json":
-        print(
-            json.dumps({"load": load, "figures": [figure.row() for figure in measured]}, indent=2)
-        )
-    else:
-        print(f"machine load at the start: {load:.1f} on {os.cpu_count()} cores")
-        for figure in measured:
-            print(figure.line())
-    return 0 if all(figure.met for figure in measured) else 1
+    return report(measured, load, arguments.output)
 
 
 if __name__ == "__main__":

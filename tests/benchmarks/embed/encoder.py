@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from connectors.encoders.minilm import MiniLmEncoder, MiniLmSettings
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 
 THREADS = 2
 ROUNDS = 5

@@ -16,7 +16,7 @@ from connectors.vectors.port import (
     TextVectors,
     VectorPoint,
 )
-from tests.benchmarks.embed.figures import Figure, percentile
+from tests.benchmarks.figures import Figure, percentile
 
 DIMENSION = 384
 TOP_K = 50

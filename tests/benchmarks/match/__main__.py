@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 from tests.benchmarks.match.ablation import ablation, encoders_at_hand
 from tests.benchmarks.match.files import file_figures, growth_figures
 from tests.benchmarks.match.page import ablation_table, figure_table, fold_table, write_part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 from tests.benchmarks.match.generated_rows import write_company_sides
 from tests.benchmarks.match.processes import Usage, usage_of
 

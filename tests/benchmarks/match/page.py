@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 from tests.benchmarks.match.quality import Quality
 
 

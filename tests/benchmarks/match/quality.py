@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.match.evaluation import Figures, evaluate
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 from tests.benchmarks.match.deal_sets import ACES, JUDGED_SEEDS, LEADS, deal_set
 from workers.file_matching.labelled_sets import read_labelled_set
 from workers.file_matching.matching import match_sides

@@ -13,7 +13,7 @@ from streams.match.model import MatcherModel
 from streams.match.records import MatchRecord
 from streams.match.scoring import score_candidates
 from streams.match.statistics import CorpusStatistics
-from tests.benchmarks.embed.figures import Figure, percentile
+from tests.benchmarks.figures import Figure, percentile
 from tests.benchmarks.match.generated_rows import deal_fields
 from workers.file_matching.model_files import load_model
 

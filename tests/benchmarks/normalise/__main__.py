@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 
 from deploy.local.identity import ProcessIdentity
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure, report
 from tests.benchmarks.normalise.backlog import backlog_figures
 from tests.benchmarks.normalise.latency import latency_figures
 from tests.benchmarks.normalise.source_rows import sample_changes
@@ -39,14 +38,7 @@ def run() -> int:
     with own_stack() as local:
         local.up_infrastructure(owner=ProcessIdentity.own())
         measured = asyncio.run(figures(RunningStack(local), arguments.rows))
-    if arguments.output == "json":
-        rows = [figure.row() for figure in measured]
-        print(json.dumps({"load": load, "figures": rows}, indent=2))
-    else:
-        print(f"machine load at the start: {load:.1f} on {os.cpu_count()} cores")
-        for figure in measured:
-            print(figure.line())
-    return 0 if all(figure.met for figure in measured) else 1
+    return report(measured, load, arguments.output)
 
 
 if __name__ == "__main__":

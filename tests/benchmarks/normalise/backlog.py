@@ -19,7 +19,7 @@ from connectors.postgres.migrations import upgrade
 from connectors.postgres.pool import transaction
 from schemas.results import Outcome
 from schemas.topics import PLATFORM_TOPICS, change_topic, dead_letter_topic
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 from tests.integration.normalise.conftest import TENANTS
 from tests.stack import RunningStack
 from workers.context import WorkerContext, worker_context

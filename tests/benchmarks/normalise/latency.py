@@ -11,7 +11,7 @@ import orjson
 from connectors.postgres.migrations import upgrade
 from connectors.postgres.outbox import Outbox
 from connectors.postgres.pool import create_pool
-from tests.benchmarks.embed.figures import Figure, percentile
+from tests.benchmarks.figures import Figure, percentile
 from tests.integration.normalise.conftest import TENANTS
 from tests.integration.normalise.source_feed import SourceFeed
 from tests.stack import RunningStack

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from datetime import UTC, datetime
 
 from deploy.sample.generate import SampleSize, SampleWorld
 from deploy.sample.load import create_sources
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure, report
 from tests.benchmarks.pipeline.latency import latency_figures
 from tests.benchmarks.pipeline.memory import memory_figures
 from tests.benchmarks.pipeline.snapshot import snapshot_figures
@@ -59,14 +58,7 @@ def run() -> int:
         platform = WholePlatform(stack, databases, datetime.now(UTC).date())
         with platform.settings():
             measured = asyncio.run(figures(platform, arguments.rows, arguments.changes))
-    if arguments.output == "json":
-        rows = [figure.row() for figure in measured]
-        print(json.dumps({"load": load, "figures": rows}, indent=2))
-    else:
-        print(f"machine load at the start: {load:.1f} on {os.cpu_count()} cores")
-        for figure in measured:
-            print(figure.line())
-    return 0 if all(figure.met for figure in measured) else 1
+    return report(measured, load, arguments.output)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from deploy.sample.change_stream import change_stream
 from deploy.sample.execute import CommitReport, run_transaction
 from deploy.sample.generate import SampleWorld
 from deploy.sample.transactions import Transaction, Update
-from tests.benchmarks.embed.figures import Figure, percentile
+from tests.benchmarks.figures import Figure, percentile
 from tests.whole_platform import PACK
 from workers.context import kafka_client_options
 from workers.settings import KafkaSettings

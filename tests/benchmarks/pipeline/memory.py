@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 
 from deploy.local.stack import LocalStack
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 
 LIMIT_GIGABYTES = 4.0
 

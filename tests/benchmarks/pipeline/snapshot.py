@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 
 from connectors.postgres.migrations import upgrade
 from deploy.sample.generate import SampleWorld
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 from tests.whole_platform import PACK, WholePlatform
 from workers.context import kafka_client_options
 from workers.local_platform import LocalPlatform

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 from connectors.postgres.migrations import upgrade
 from connectors.postgres.pool import create_pool
 from deploy.local.identity import ProcessIdentity
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure, report
 from tests.benchmarks.spend.asking import query_figures
 from tests.benchmarks.spend.generated_report import ReportSize, owners, write_report
 from tests.benchmarks.spend.importing import import_figures
@@ -64,14 +63,9 @@ def run() -> int:
     with own_stack() as local:
         local.up_infrastructure(owner=ProcessIdentity.own())
         measured = asyncio.run(figures(RunningStack(local), size, arguments.file))
-    if arguments.output == "json":
-        print(json.dumps({"load": load, "figures": [one.row() for one in measured]}, indent=2))
-    else:
-        print(f"machine load at the start: {load:.1f} on {os.cpu_count()} cores")
-        for figure in measured:
-            print(figure.line())
     exact = next(one.value for one in measured if "exact" in one.name) == 0
-    return 0 if exact and all(figure.met for figure in measured) else 1
+    status = report(measured, load, arguments.output)
+    return status if exact else 1
 
 
 if __name__ == "__main__":

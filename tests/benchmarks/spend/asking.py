@@ -11,7 +11,7 @@ from connectors.postgres.pool import Pool, connection
 from connectors.postgres.spend_queries import Selection, read_customer_months
 from streams.spend.amounts import By
 from streams.spend.periods import Grain, MonthRange
-from tests.benchmarks.embed.figures import Figure, percentile
+from tests.benchmarks.figures import Figure, percentile
 from tests.benchmarks.spend.generated_report import PAYERS, ReportSize
 from workers.cost_explorer import CostExplorer, spend_pack
 

@@ -11,7 +11,7 @@ import duckdb
 
 from connectors.billing_exports.reading import ReadingRules
 from connectors.postgres.pool import Pool
-from tests.benchmarks.embed.figures import Figure
+from tests.benchmarks.figures import Figure
 from workers.cost_explorer import spend_pack
 from workers.runtime.clock import Clock
 from workers.spend_importing import ImportPlan, import_files

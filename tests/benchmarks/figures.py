@@ -1,7 +1,10 @@
-"""One measured figure beside its floor."""
+"""One measured figure beside its floor, and how a benchmark tells its figures."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -42,3 +45,17 @@ def percentile(values: list[float], share: float) -> float:
     """The value that `share` of the sorted values do not exceed."""
     ordered = sorted(values)
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+def report(measured: Sequence[Figure], load: float, output: str) -> int:
+    """Prints the figures as "table" or "json" with the machine's load at the start.
+
+    Gives the exit status: 1 where a ratio is missed.
+    """
+    if output == "json":
+        print(json.dumps({"load": load, "figures": [one.row() for one in measured]}, indent=2))
+    else:
+        print(f"machine load at the start: {load:.1f} on {os.cpu_count()} cores")
+        for one in measured:
+            print(one.line())
+    return 0 if all(one.met for one in measured) else 1
