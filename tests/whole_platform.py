@@ -31,11 +31,10 @@ from deploy.local.stack import LocalStack
 from schemas.topics import (
     AUDIT_EVENT,
     CAPTURE_NOTIFICATION,
-    COMMAND_MATCH,
+    COMMAND_REVIEW,
     CONFIG_RULES,
     CORE_OPPORTUNITY,
-    EMBED_DONE,
-    OPS_HEALTH,
+    TIMER_DUE,
 )
 from tests.conditions import comes_true
 from workers.audit_verifying import Given, verify_tenant
@@ -45,6 +44,7 @@ from workers.context import kafka_client_options, worker_context
 from workers.decide import TOPICS as DECIDE_TOPICS
 from workers.local import PLATFORM_DATABASE, platform_environment, saved_environment
 from workers.local_platform import LocalPlatform
+from workers.match import MatchProcessor
 from workers.settings import Settings
 from workers.tenants import load_tenants
 
@@ -167,8 +167,10 @@ class WholePlatform:
         return {
             "normalise": sorted({topic for one in sources_of(tenants) for topic in one.topics}),
             "embed": [CORE_OPPORTUNITY],
-            "match": [CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH],
+            "match": list(MatchProcessor.topics),
             "decide": list(DECIDE_TOPICS),
+            "review": [f"{PACK}.decision", COMMAND_REVIEW, TIMER_DUE, AUDIT_EVENT],
+            "act": [f"{PACK}.decision", f"{PACK}.review", TIMER_DUE],
             "audit": [AUDIT_EVENT, f"{PACK}.decision"],
             "spend": [CONFIG_RULES],
             "poll": [CAPTURE_NOTIFICATION],

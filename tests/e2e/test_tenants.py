@@ -51,7 +51,10 @@ EMPTY_AT_REST = {
     "ops.capture_targets",
     "ops.capture_window",
     "ops.decision_drifts",
+    "ops.deliveries",
     "ops.dirty",
+    "ops.disabled_targets",
+    "ops.review_commands",
     "raw.truncates",
 }
 """Tables that need not hold rows of every tenant once everything is worked through."""
