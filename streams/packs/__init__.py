@@ -22,6 +22,9 @@ from streams.normalise.plan import Plan, compiled_plan
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 
+MATCHER_FILE = "matcher.json"
+"""The matcher's weights, of the pack's own or shared."""
+
 
 class PackError(ValueError):
     """A pack cannot be used; the message says what to mend."""
@@ -50,6 +53,15 @@ class Manifest(BaseModel):
     views: str | None = None
     shares: dict[str, _Name] = {}
     """Files that another pack holds and this one uses as they are: file -> pack."""
+
+    @classmethod
+    def checked(cls, parsed: object) -> Manifest:
+        """The manifest that a parsed file holds. Raises PackError naming every place."""
+        try:
+            return cls.model_validate(parsed)
+        except ValidationError as problem:
+            lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()]
+            raise PackError("pack.yaml is invalid:\n" + "\n".join(lines)) from problem
 
 
 @dataclass(frozen=True)
@@ -130,20 +142,24 @@ class Pack:
         return plan
 
 
+def packs_folder() -> Traversable:
+    """The folder that holds every pack's folder."""
+    return files("streams.packs")
+
+
 @cache
 def load_pack(name: str) -> Pack:
     """The pack of that name. Raises PackError where there is none or its manifest is invalid."""
-    folder = files("streams.packs") / name
+    folder = packs_folder() / name
     try:
         parsed = cast("object", yaml.safe_load((folder / "pack.yaml").read_text(encoding="utf-8")))
     except FileNotFoundError as problem:
         known = ", ".join(installed_packs()) or "none"
         raise PackError(f"there is no pack {name!r}; installed: {known}") from problem
     try:
-        manifest = Manifest.model_validate(parsed)
-    except ValidationError as problem:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()]
-        raise PackError(f"pack {name}: pack.yaml is invalid:\n" + "\n".join(lines)) from problem
+        manifest = Manifest.checked(parsed)
+    except PackError as problem:
+        raise PackError(f"pack {name}: {problem}") from problem
     if manifest.name != name:
         raise PackError(f"the manifest in folder {name} names the pack {manifest.name}")
     return Pack(manifest, folder)
@@ -152,7 +168,5 @@ def load_pack(name: str) -> Pack:
 def installed_packs() -> tuple[str, ...]:
     """The names of all packs, in order."""
     return tuple(
-        sorted(
-            one.name for one in files("streams.packs").iterdir() if (one / "pack.yaml").is_file()
-        )
+        sorted(one.name for one in packs_folder().iterdir() if (one / "pack.yaml").is_file())
     )

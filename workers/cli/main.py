@@ -18,6 +18,7 @@ GROUPS = {
     "match": "workers.cli.match_files",
     "spend": "workers.cli.spend",
     "rules": "workers.cli.rules",
+    "packs": "workers.cli.packs",
     "audit": "workers.cli.audit",
     "dlq": "workers.cli.dlq",
     "config": "workers.cli.config",
