@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.tenants import CaptureMode, Tenant, captured_tables
+from workers.tenants import packs_in_use
 
 
 def tenant(name: str = "home", packs: tuple[str, ...] = ("pod",), **source: Any) -> Tenant:
@@ -60,3 +61,8 @@ def test_captured_tables_join_the_tenants() -> None:
     one, two = tenant(tables=["lead", "stage"]), tenant("second", tables=["bill", "lead"])
     assert captured_tables([one, two]) == {"crm": ("lead", "stage", "bill")}
     assert one.sources["crm"].capture is CaptureMode.DEBEZIUM
+
+
+def test_packs_in_use_are_those_that_some_tenant_names() -> None:
+    assert packs_in_use([tenant(packs=("pod", "other")), tenant("second")]) == ("other", "pod")
+    assert packs_in_use([]) == ()
