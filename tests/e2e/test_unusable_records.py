@@ -13,9 +13,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from connectors.kafka.reading import read_to_end
-from schemas.topics import CAPTURE_NOTIFICATION, CONFIG_RULES, OPS_HEALTH
+from schemas.topics import CAPTURE_NOTIFICATION, CONFIG_RULES, CORE_OPPORTUNITY, OPS_HEALTH
 from tests.e2e.conftest import HOME
-from tests.whole_platform import WholePlatform
+from tests.whole_platform import PACK, WholePlatform
 from workers.context import WorkerContext, kafka_client_options, worker_context
 from workers.dead_letter_office import DeadLetter, dead_letters, replay
 from workers.settings import Settings
@@ -25,8 +25,11 @@ pytestmark = pytest.mark.platform
 SIGNALS = {CONFIG_RULES}
 """Topics whose records only tell that something changed; nobody reads what they say."""
 
-WITHOUT_STORED_TEXTS = {OPS_HEALTH, CAPTURE_NOTIFICATION}
-"""Topics whose records may hold a NUL: no worker keeps a text of theirs."""
+MAY_HOLD_A_NUL = {OPS_HEALTH, CAPTURE_NOTIFICATION, f"{PACK}.decision", f"{PACK}.review"}
+"""Topics of which no worker keeps a text, or some worker only where there is something to do."""
+
+PASSED_OVER = {("match", CORE_OPPORTUNITY)}
+"""What a worker reads only while a source is being captured; here all are."""
 
 UNREADABLE = (b"{not json", b"[1, 2]", b'{"tenant": 7, "op": "?", "source": {}}')
 KEY = orjson.dumps({"id": 1, "tenant": HOME})
@@ -73,12 +76,12 @@ async def send_poison(platform: WholePlatform, context: WorkerContext) -> dict[P
         for topic in sorted({one for topics in inputs.values() for one in topics} - SIGNALS):
             values = [*UNREADABLE]
             genuine = [one async for one in read_to_end(options, topic) if one.value]
-            if genuine and topic not in WITHOUT_STORED_TEXTS:
+            if genuine and topic not in MAY_HOLD_A_NUL:
                 values += with_nul(orjson.loads(genuine[-1].value))
             for value in values:
                 where = await producer.send_and_wait(topic, value, key=KEY)
                 for worker, topics in inputs.items():
-                    if topic in topics:
+                    if topic in topics and (worker, topic) not in PASSED_OVER:
                         sent[worker, topic, where.partition, where.offset] = value
     finally:
         await producer.stop()
