@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from deploy.local.settings import KAFKA, POSTGRES
 from deploy.sample.generate import SampleWorld
 from deploy.sample.load import create_sources
+from tests.conditions import comes_true
 from tests.e2e.worlds import AS_OF, SMALL
 from tests.stack import own_stack
 from tests.whole_platform import WholePlatform
@@ -52,6 +53,12 @@ async def test_workers_wait_for_a_dependency_that_is_down(
     problems = await asyncio.to_thread(problems_in_status)
     await down
     assert any(SAYS[dependency] in one for one in problems), problems
+
+    async def is_back() -> bool:
+        found = platform.stack.state().process(dependency)
+        return found is not None and found.status == "ready"
+
+    await comes_true(is_back, f"{dependency} to be back", 300)
     await platform.settle()
 
     [row] = await platform.ask(
