@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
-from pydantic import ValidationError
 
 from connectors.postgres.deliveries import Delivery, add_deliveries
 from connectors.postgres.dirty import DirtyItem, mark_dirty
@@ -30,6 +29,7 @@ from workers.act_deliveries import RETRY, Deliverer, Targets
 from workers.act_digests import DIGEST, Digests
 from workers.act_drafts import wants_draft
 from workers.context import WorkerContext
+from workers.runtime.events import heard_event
 from workers.runtime.processor import Incoming
 from workers.tenants import load_tenants, packs_in_use
 
@@ -90,18 +90,11 @@ class ActProcessor:
                 await mark_dirty(writing, self.worker, marks)
 
     def _take(self, record: Incoming, heard: _Heard) -> Outcome:
-        model = self._models.get(record.topic)
-        if record.value is None or model is None:
+        event = heard_event(record, self._models.get(record.topic))
+        if event is None:
             return DONE
-        schema = record.header("schema")
-        if schema is not None and schema != model.__name__:
-            return DONE  # another kind of event on a shared topic
-        try:
-            event = model.model_validate_json(record.value)
-        except ValidationError as problem:
-            first = problem.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or None
-            return Rejected("invalid_event", place, f"no {model.__name__}: {first['msg']}")
+        if isinstance(event, Rejected):
+            return event
         match event:
             case TimerDue(kind=kind) if kind == RETRY:
                 heard.retries.append(dirty_delivery(event.tenant, event.subject["delivery"]))

@@ -9,7 +9,6 @@ from datetime import date, datetime
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
 from connectors.postgres.dirty import DirtyItem
 from connectors.postgres.facts import PairSchema
@@ -28,6 +27,7 @@ from schemas.events import (
 )
 from schemas.pair_inputs import PairKey
 from schemas.results import DONE, Outcome, Rejected
+from workers.runtime.events import heard_event
 from workers.runtime.processor import Incoming
 
 TIMER_KIND = "decision.look"
@@ -116,18 +116,11 @@ def hear(
 
 
 def _take(record: Incoming, heard: Batch, packs: Callable[[], Iterable[str]]) -> Outcome:
-    model = _EVENTS.get(record.topic)
-    if record.value is None or model is None:
+    event = heard_event(record, _EVENTS.get(record.topic))
+    if event is None:
         return DONE
-    schema = record.header("schema")
-    if schema is not None and schema != model.__name__:
-        return DONE  # another kind of event on a shared topic
-    try:
-        event = model.model_validate_json(record.value)
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or None
-        return Rejected("invalid_event", place, f"no {model.__name__}: {first['msg']}")
+    if isinstance(event, Rejected):
+        return event
     cause = Cause(
         record.topic,
         record.topic,

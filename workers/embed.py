@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from pydantic import ValidationError
 
 from connectors.encoders.port import Encoder, Encoding
 from connectors.postgres.match_memory import use_model
@@ -36,6 +35,7 @@ from streams.embed.plan import EmbeddingPlan, EncoderTraits, StoredHashes, plan_
 from streams.embed.texts import record_texts
 from workers.adapters import open_encoder, open_index
 from workers.context import WorkerContext
+from workers.runtime.events import parsed_event
 from workers.runtime.processor import Companion, Incoming
 
 _CPU_RECORDS = 64
@@ -168,11 +168,7 @@ class EmbedProcessor:
 def _event(record: Incoming) -> RecordNormalised | Rejected | None:
     if record.value is None:
         return None  # a tombstone: the deleted event before it said all
-    try:
-        return RecordNormalised.model_validate_json(record.value)
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        return Rejected("invalid_event", ".".join(map(str, first["loc"])), first["msg"])
+    return parsed_event(record, RecordNormalised)
 
 
 def _key(event: RecordNormalised) -> RecordKey:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import orjson
-from pydantic import ValidationError
 
 from connectors.postgres import match_memory as memory
 from connectors.postgres import matches as store
@@ -42,6 +41,7 @@ from workers.context import WorkerContext
 from workers.match_keys import write_keys
 from workers.match_round import Round
 from workers.matching_rules import MatchingRules
+from workers.runtime.events import heard_event, parsed_event
 from workers.runtime.processor import Incoming
 from workers.tenants import load_tenants, partner_domains
 
@@ -49,6 +49,13 @@ _RECORD, _STATISTICS = "record", "statistics"
 _READ_CHUNK = 1000
 _ROUND_RECORDS = 25
 """Of one transaction: it holds the tenant's assignment, and others wait for what it finds."""
+
+_Asking = RecordNormalised | RecordEmbedded | MatchCommanded
+_EVENTS: dict[str, type[_Asking]] = {
+    CORE_OPPORTUNITY: RecordNormalised,
+    EMBED_DONE: RecordEmbedded,
+    COMMAND_MATCH: MatchCommanded,
+}
 
 
 @dataclass(slots=True)
@@ -118,37 +125,39 @@ class MatchProcessor:
         """Adds what one record asks for; a record that cannot be read is rejected."""
         if record.value is None:
             return DONE
-        try:
-            if record.topic == CORE_OPPORTUNITY:
-                if record.header("tenant") not in loading:
-                    return DONE  # its vectors are on their way
-                normalised = RecordNormalised.model_validate_json(record.value)
-                place = Place(normalised.tenant, normalised.pack)
-                if normalised.side in self._rules_of(place).sides:
-                    work[place].changed[normalised.side].add(normalised.id)
-            elif record.topic == EMBED_DONE:
-                done = RecordEmbedded.model_validate_json(record.value)
-                place = Place(done.tenant, done.pack)
-                if done.side not in self._rules_of(place).sides:
+        if record.topic == CORE_OPPORTUNITY and record.header("tenant") not in loading:
+            return DONE  # its vectors are on their way
+        if record.topic == OPS_HEALTH:
+            event = heard_event(record, SourceCompleted)
+        else:
+            event = parsed_event(record, _EVENTS[record.topic])
+        if isinstance(event, Rejected):
+            return event
+        if isinstance(event, SourceCompleted):
+            await self._source_completed(event)
+        elif event is not None:
+            return self._note(event, work, loading)
+        return DONE
+
+    def _note(self, event: _Asking, work: dict[Place, _Work], loading: Collection[str]) -> Outcome:
+        """Adds what an event asks for to what is asked of its tenant and pack."""
+        place = Place(event.tenant, event.pack)
+        left, right = sides = self._rules_of(place).sides
+        match event:
+            case RecordNormalised():
+                if event.side in sides:
+                    work[place].changed[event.side].add(event.id)
+            case RecordEmbedded():
+                if event.side not in sides:
                     return Rejected(
-                        "unknown_side", "side", f"pack {done.pack} has no side {done.side}"
+                        "unknown_side", "side", f"pack {event.pack} has no side {event.side}"
                     )
-                if done.tenant not in loading:
-                    work[place].changed[done.side].add(done.id)
-            elif record.topic == COMMAND_MATCH:
-                command = MatchCommanded.model_validate_json(record.value)
-                place = Place(command.tenant, command.pack)
-                left, right = self._rules_of(place).sides
-                work[place].commands.append(command)
-                work[place].changed[left].add(command.left)
-                work[place].changed[right].add(command.right)
-            elif record.header("schema") in (None, SourceCompleted.__name__):
-                await self._source_completed(SourceCompleted.model_validate_json(record.value))
-        except ValidationError as problem:
-            first = problem.errors()[0]
-            return Rejected(
-                "invalid_event", ".".join(map(str, first["loc"])), f"{record.topic}: {first['msg']}"
-            )
+                if event.tenant not in loading:
+                    work[place].changed[event.side].add(event.id)
+            case MatchCommanded():
+                work[place].commands.append(event)
+                work[place].changed[left].add(event.left)
+                work[place].changed[right].add(event.right)
         return DONE
 
     async def _match(

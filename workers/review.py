@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
 from connectors.postgres.pool import transaction
 from schemas.events import AuditRecorded, DecisionMade, Event, ReviewCommanded, TimerDue
 from schemas.pair_inputs import PairKey
@@ -19,6 +17,7 @@ from streams.review.answers import People
 from workers.context import WorkerContext
 from workers.reviewing import BREACH, WARNING, Reviewing
 from workers.rule_cache import RuleCache
+from workers.runtime.events import heard_event
 from workers.runtime.processor import Incoming
 from workers.tenants import load_tenants, packs_in_use
 
@@ -83,17 +82,11 @@ class ReviewProcessor:
 
     def _take(self, record: Incoming, heard: dict[tuple[str, str], _Heard]) -> Outcome:
         model = DecisionMade if record.topic in self._decisions else _EVENTS.get(record.topic)
-        if record.value is None or model is None:
+        event = heard_event(record, model)
+        if event is None:
             return DONE
-        schema = record.header("schema")
-        if schema is not None and schema != model.__name__:
-            return DONE  # another kind of event on a shared topic
-        try:
-            event = model.model_validate_json(record.value)
-        except ValidationError as problem:
-            first = problem.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or None
-            return Rejected("invalid_event", place, f"no {model.__name__}: {first['msg']}")
+        if isinstance(event, Rejected):
+            return event
         here = heard[event.tenant, event.pack]
         match event:
             case DecisionMade():
