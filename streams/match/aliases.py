@@ -47,13 +47,15 @@ class AliasTable:
         )
         return AliasTable.of([*dict.fromkeys(self.groups.values()), *pairs])
 
+    def group_of(self, name: str) -> tuple[str, ...]:
+        """All names of the company that bears this one, as they are listed; empty for an unknown one."""
+        return self.groups.get(_key(name), ())
+
     def names_for(self, name: str | None) -> tuple[str, ...]:
         """The other names of the company that bears this one."""
         if not name:
             return ()
-        return tuple(
-            other for other in self.groups.get(_key(name), ()) if _key(other) != _key(name)
-        )
+        return tuple(other for other in self.group_of(name) if _key(other) != _key(name))
 
     def applied_to(self, record: MatchRecord) -> MatchRecord:
         """The record with the aliases that the table knows for its name."""

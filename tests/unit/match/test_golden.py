@@ -1,94 +1,147 @@
-"""Golden companies and aliases: clusters of records, their ids over time, what people say."""
+"""Golden companies and aliases: clusters of members, their ids, what people say."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from importlib.resources import files
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.match.aliases import AliasTable
-from streams.match.golden import GoldenCompany, Link, golden_companies
+from streams.match.company_keys import company_keys
+from streams.match.golden import (
+    CompanyChange,
+    GoldenCompany,
+    Link,
+    NamedCompany,
+    company_changes,
+    golden_companies,
+    links_of_shared_keys,
+)
 from streams.match.keys import match_keys
 from streams.match.scoring import score_candidates
 from streams.match.statistics import EMPTY
 from tests.unit.match.records_at_hand import company, shipped_model
 
-_RECORDS = [
-    company("crm", "1", "Acme Water Ltd", domain="acme.example", country="NO"),
-    company("crm", "2", "ACME WATER", country="NO"),
-    company("apn", "a", "Acme Water", aliases=["AW"]),
-    company("apn", "b", "Borealis"),
-    company("accounts", "000123", None),
+
+def _member(key: str, *names: str, country: str = "", domain: str = "") -> NamedCompany:
+    return NamedCompany(
+        key,
+        names,
+        domains=(domain,) if domain else (),
+        countries=(country,) if country else (),
+        leads=key.startswith("crm:"),
+    )
+
+
+_MEMBERS = [
+    _member("crm:1", "Acme Water Ltd", country="NO", domain="acme.example"),
+    _member("crm:12", "ACME WATER"),
+    _member("domain:acme.example/acme water", "Acme Water", domain="acme.example"),
+    _member("name:borealis", "Borealis"),
+    _member("agreement:7", "Acme Water"),
 ]
 
 
-def _link(
-    first: tuple[str, str], second: tuple[str, str], chance: float = 0.97, kind: str = "matched"
-) -> Link:
+def _link(first: str, second: str, chance: float = 1.0, kind: str = "named") -> Link:
     return Link(first, second, kind, chance, "because")  # type: ignore[arg-type]
 
 
+_ACE = "domain:acme.example/acme water"
 _LINKS = [
-    _link(("crm", "1"), ("apn", "a")),
-    _link(("crm", "2"), ("apn", "a"), 0.93),
-    _link(("crm", "1"), ("accounts", "000123"), 1.0, "given"),
-    _link(("crm", "2"), ("apn", "b"), 0.4),
+    _link("crm:1", _ACE),
+    _link("crm:12", _ACE, 0.93, "matched"),
+    _link("crm:1", "agreement:7", 1.0, "confirmed"),
+    _link("crm:12", "name:borealis", 0.97, "matched"),
 ]
 
 
-def _by_member(companies: list[GoldenCompany]) -> dict[tuple[str, str], GoldenCompany]:
-    return {place: company for company in companies for place in company.places}
+def _by_member(companies: list[GoldenCompany]) -> dict[str, GoldenCompany]:
+    return {key: company for company in companies for key in company.keys}
 
 
-def test_golden_companies_join_what_is_linked_surely() -> None:
-    companies, changes = golden_companies(_RECORDS, _LINKS, tenant="home")
-    acme = _by_member(companies)["crm", "1"]
-    assert acme.places == {("crm", "1"), ("crm", "2"), ("apn", "a"), ("accounts", "000123")}
-    assert (acme.name, acme.normalized_company) == ("Acme Water Ltd", "acme water")
+def _keys(companies: list[GoldenCompany]) -> dict[str, frozenset[str]]:
+    return {company.company_id: company.keys for company in companies}
+
+
+def test_golden_companies_join_what_is_linked() -> None:
+    companies = golden_companies(_MEMBERS, _LINKS)
+    acme = _by_member(companies)["crm:1"]
+    assert acme.keys == {"crm:1", _ACE, "agreement:7"}
+    assert (acme.company_id, acme.name) == ("crm:1", "Acme Water Ltd")
     assert acme.domains == ("acme.example",)
-    assert "AW" in acme.aliases
-    assert [change.kind for change in changes] == ["created", "created"]
-    assert sum(member.link is not None for member in acme.members) == 3
+    assert acme.aliases == ("Acme Water",)
+    ties = {member.key: member.link for member in acme.members}
+    assert ties["crm:1"] is None
+    assert ties[_ACE] == _LINKS[0]
 
 
-@given(st.permutations(_LINKS), st.permutations(_RECORDS))
-def test_golden_companies_do_not_depend_on_the_order(links: list[Link], records: list) -> None:
-    expected = golden_companies(_RECORDS, _LINKS, tenant="home")[0]
-    found = golden_companies(records, links, tenant="home")[0]
-    assert {c.company_id: c.places for c in found} == {c.company_id: c.places for c in expected}
-    assert {c.company_id: c.name for c in found} == {c.company_id: c.name for c in expected}
+def test_a_match_of_deals_does_not_make_two_customers_of_one_source_one() -> None:
+    found = _by_member(golden_companies(_MEMBERS, _LINKS))
+    assert found["crm:12"] is not found["crm:1"]
+    assert found["crm:12"].doubts == found["crm:1"].doubts == (_LINKS[1],)
+    confirmed = [*_LINKS, _link("crm:1", "crm:12", 1.0, "confirmed")]
+    found = _by_member(golden_companies(_MEMBERS, confirmed))
+    assert found["crm:12"] is found["crm:1"]
 
 
-def test_two_records_that_a_person_told_apart_never_share_a_company() -> None:
-    apart = [(("crm", "1"), ("crm", "2"))]
-    companies, _ = golden_companies(_RECORDS, _LINKS, apart, tenant="home")
-    acme = _by_member(companies)
-    assert acme["crm", "1"] is not acme["crm", "2"]
-    assert acme["crm", "2"].doubts
+@given(st.permutations(_LINKS), st.permutations(_MEMBERS))
+def test_golden_companies_do_not_depend_on_the_order(
+    links: list[Link], members: list[NamedCompany]
+) -> None:
+    assert golden_companies(members, links) == golden_companies(_MEMBERS, _LINKS)
 
 
-def test_a_company_keeps_its_id_while_records_come_and_go() -> None:
-    first, _ = golden_companies(_RECORDS, _LINKS, tenant="home")
-    before = {c.company_id: c.places for c in first}
-    acme = _by_member(first)["crm", "1"].company_id
-    second, changes = golden_companies(_RECORDS[1:], _LINKS, previous=before, tenant="home")
-    assert _by_member(second)["apn", "a"].company_id == acme
-    kinds = {change.company_id: change.kind for change in changes}
-    assert kinds[acme] == "changed"
+def test_two_members_that_a_person_told_apart_never_share_a_company() -> None:
+    links = [_link("crm:1", _ACE), _link("crm:12", _ACE)]
+    together = _by_member(golden_companies(_MEMBERS, links))
+    assert together["crm:1"] is together["crm:12"]
+    apart = _by_member(golden_companies(_MEMBERS, links, [("crm:12", "crm:1")]))
+    assert apart["crm:1"] is not apart["crm:12"]
+    assert apart["crm:12"].doubts
+
+
+def test_one_name_and_domain_in_two_countries_are_two_customers() -> None:
+    members = [
+        _member("crm:1", "Acme", country="NO", domain="acme.example"),
+        _member("crm:2", "Acme", country="US", domain="acme.example"),
+        _member("crm:3", "Acme", country="US", domain="acme.example"),
+        _member("domain:acme.example/acme", "Acme", country="US", domain="acme.example"),
+        _member("crm:4", "Acme", domain="acme.example"),
+    ]
+    links = links_of_shared_keys({("named", "acme@acme.example"): members})
+    assert _keys(golden_companies(members, links)) == {
+        "crm:1": {"crm:1", "crm:4", "domain:acme.example/acme"},
+        "crm:2": {"crm:2", "crm:3"},
+    }
+
+
+def test_the_id_is_that_of_the_member_that_its_source_numbered_first() -> None:
+    members = [_member("name:acme", "Acme"), _member("crm:12", "Acme"), _member("crm:5", "Acme")]
+    links = [_link("name:acme", "crm:12", kind="alias"), _link("name:acme", "crm:5", kind="alias")]
+    assert [one.company_id for one in golden_companies(members, links)] == ["crm:5"]
 
 
 def test_merges_and_splits_are_told() -> None:
-    apart, _ = golden_companies(_RECORDS, [], tenant="home")
-    before = {c.company_id: c.places for c in apart}
-    joined, changes = golden_companies(_RECORDS, _LINKS, previous=before, tenant="home")
-    merged = [change for change in changes if change.kind == "merged"]
-    assert len(merged) == 1
-    assert len(merged[0].others) == 3
-    assert sum(change.kind == "removed" for change in changes) == 3
-    after = {c.company_id: c.places for c in joined}
-    _, changes = golden_companies(_RECORDS, [], previous=after, tenant="home")
-    assert sum(change.kind == "split" for change in changes) == 3
+    apart, together = golden_companies(_MEMBERS, []), golden_companies(_MEMBERS, _LINKS)
+    assert [one.kind for one in company_changes(apart, {})] == ["created"] * 5
+    assert company_changes(together, _keys(apart)) == [
+        CompanyChange("merged", "crm:1", ("agreement:7", _ACE)),
+        CompanyChange("merged", "crm:12", ("name:borealis",)),
+        CompanyChange("removed", "agreement:7", ("crm:1",)),
+        CompanyChange("removed", _ACE, ("crm:1",)),
+        CompanyChange("removed", "name:borealis", ("crm:12",)),
+    ]
+    assert company_changes(apart, _keys(together)) == [
+        CompanyChange("split", "agreement:7", ("crm:1",)),
+        CompanyChange("changed", "crm:1"),
+        CompanyChange("changed", "crm:12"),
+        CompanyChange("split", _ACE, ("crm:1",)),
+        CompanyChange("split", "name:borealis", ("crm:12",)),
+    ]
+    assert company_changes(together, _keys(together)) == []
 
 
 def _shipped_aliases() -> AliasTable:
@@ -106,6 +159,57 @@ def test_names_that_letters_do_not_bring_together_are_one_company_by_the_alias_t
             assert set(match_keys(left)) & set(match_keys(right))
             pair = score_candidates(left, [right], EMPTY, shipped_model(), profile="company")[0]
             assert pair.probability > 0.9
+
+
+def test_the_names_of_the_alias_table_make_one_golden_company() -> None:
+    """MATCH-12: none of the three names shares a word, a domain or letters enough with the others."""
+    table = _shipped_aliases()
+    named = {
+        _member("crm:7", "Amazon Web Services, Inc."): "amazon.example",
+        _member("name:aws", "AWS"): None,
+        _member("domain:amzn.example/amazon", "Amazon"): "amzn.example",
+        _member("name:amazonas", "Amazonas Tours"): None,
+    }
+    holders: dict = defaultdict(list)
+    for member, domain in named.items():
+        for key in company_keys([(name, domain) for name in member.names], table):
+            holders[key].append(member)
+    companies = golden_companies(list(named), links_of_shared_keys(holders))
+    assert _keys(companies) == {
+        "crm:7": {"crm:7", "name:aws", "domain:amzn.example/amazon"},
+        "name:amazonas": {"name:amazonas"},
+    }
+
+
+def test_company_keys_hold_the_name_only_with_its_domain() -> None:
+    none = AliasTable()
+    assert company_keys([("Acme GmbH", None)], none) == frozenset()
+    assert company_keys([("Acme GmbH", "acme.example")], none) == {("named", "acme@acme.example")}
+    assert company_keys([("ACME, Inc.", "acme.example")], none) == {("named", "acme@acme.example")}
+
+
+@given(st.permutations(range(40)), st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39))))
+def test_a_company_of_many_members_is_found_from_any_order(
+    order: list[int], pairs: list[tuple[int, int]]
+) -> None:
+    members = [
+        _member(f"crm:{one}" if one % 3 else f"name:{one}", f"N{one % 5}", country="ABC"[one % 3])
+        for one in range(40)
+    ]
+    keys = [member.key for member in members]
+    kinds = ("named", "matched", "confirmed", "alias")
+    links = [
+        _link(keys[first], keys[second], 0.9 + (first % 10) / 100, kinds[(first + second) % 4])
+        for first, second in pairs
+    ]
+    different = [(keys[0], keys[1]), (keys[4], keys[5])]
+    expected = golden_companies(members, links, different)
+    shuffled = [members[at] for at in order]
+    turned = [replace(link, first=link.second, second=link.first) for link in reversed(links)]
+    found = golden_companies(shuffled, turned, [(b, a) for a, b in different])
+    assert _keys(found) == _keys(expected)
+    by_member = _by_member(found)
+    assert all(by_member[a] is not by_member[b] for a, b in different)
 
 
 def test_alias_table_learns_from_confirmations() -> None:
