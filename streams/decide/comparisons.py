@@ -1,14 +1,15 @@
 """One fact compared with one value: typed once, then judged often.
 
 A comparison compiles to two closures. The fast one gives True or False and raises `UnknownTouched`
-where a fact is not known. The exact one returns a `Compared`: the values compared and the answer, None
-for unknown; explanations and counterfactuals are read from that.
+where a fact is not known. The exact one gives the answer, None for unknown, and adds a `Compared` to a
+list: the values compared; explanations and counterfactuals are read from that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -22,6 +23,8 @@ from streams.decide.values import STEPS, Unknown, UnknownTouched, Value, ValueTy
 Facts = Mapping[str, Any]
 """Facts by name: a value of the fact's type, or `Unknown`."""
 Test = Callable[[Facts], bool]
+Judge = Callable[[Facts, list[Any]], bool | None]
+"""Judges exactly: adds the tree of what it compared to the list, and gives its truth."""
 
 _NO_ZONE = ZoneInfo("UTC")
 _DOWN = frozenset({Operator.LESS_THAN, Operator.AT_MOST})
@@ -62,7 +65,8 @@ class Leaf:
     `ordered` says that values lie above and below the limit; `down` that it holds below, `strict` that
     it does not hold at the limit itself. `step` is the smallest change of the value. `unknown_when` is
     the answer that only an unknown fact gives, `equals_when` the one that only the limit itself gives;
-    None where there is no such answer.
+    None where there is no such answer. `turning` is the value next to a limit that is always the same
+    with which an ordering fails, and the one with which it holds.
     """
 
     fact: str
@@ -81,6 +85,23 @@ class Leaf:
     step: Decimal | int
     unknown_when: bool | None
     equals_when: bool | None
+    turning: tuple[Any, Any] | None = None
+
+    def turned(self, limit: Any, want: bool) -> Any:
+        """The value next to `limit` with which this ordering is `want`; where the calendar ends
+        there, the limit itself.
+        """
+        if self.turning is not None:
+            return self.turning[want]
+        if self.strict is not want:  # the limit itself does
+            return limit
+        down = self.down is want
+        if not self.dated:
+            return limit - self.step if down else limit + self.step
+        try:
+            return limit + timedelta(-1 if down else 1)
+        except OverflowError:
+            return limit
 
 
 @dataclass(slots=True, eq=False)
@@ -109,7 +130,7 @@ def compile_leaf(written: Comparison, scope: Scope) -> Leaf:
             f"use one of {', '.join(fitting)}",
         )
     limit, limit_name, limit_fact = _limit(written, declared, meaning, scope)
-    return Leaf(
+    leaf = Leaf(
         fact,
         declared.type,
         declared.unit,
@@ -127,6 +148,9 @@ def compile_leaf(written: Comparison, scope: Scope) -> Leaf:
         unknown_when=_UNKNOWN_WHEN.get(written.operator),
         equals_when=_EQUALS_WHEN.get(written.operator),
     )
+    if leaf.ordered and limit is not None:  # worked out once, since every explanation asks for them
+        return replace(leaf, turning=(leaf.turned(limit, False), leaf.turned(limit, True)))
+    return leaf
 
 
 def _limit(
@@ -250,32 +274,35 @@ def known(value: Value) -> Any:
     return value
 
 
-def exact_judge(leaf: Leaf) -> Callable[[Facts], Compared]:
+def exact_judge(leaf: Leaf) -> Judge:
     """The closure that shows what it compared."""
     fact, limit, compare, other = leaf.fact, leaf.limit, leaf.meaning.compare, leaf.limit_fact
     if leaf.unknown_when is not None:
         wanted = leaf.operator is Operator.IS_KNOWN
 
-        def knows(facts: Facts) -> Compared:
+        def knows(facts: Facts, trees: list[Any]) -> bool | None:
             value = facts[fact]
-            return Compared(leaf, value, None, (value.__class__ is not Unknown) is wanted)
+            truth = (value.__class__ is not Unknown) is wanted
+            trees.append(Compared(leaf, value, None, truth))
+            return truth
 
         return knows
     if other is not None:
 
-        def between(facts: Facts) -> Compared:
+        def between(facts: Facts, trees: list[Any]) -> bool | None:
             value, against = facts[fact], facts[other]
-            if value.__class__ is Unknown or against.__class__ is Unknown:
-                return Compared(leaf, value, against, None)
-            return Compared(leaf, value, against, compare(value, against))
+            is_open = value.__class__ is Unknown or against.__class__ is Unknown
+            truth = None if is_open else compare(value, against)
+            trees.append(Compared(leaf, value, against, truth))
+            return truth
 
         return between
 
-    def judge(facts: Facts) -> Compared:
+    def judge(facts: Facts, trees: list[Any]) -> bool | None:
         value = facts[fact]
-        if value.__class__ is Unknown:
-            return Compared(leaf, value, limit, None)
-        return Compared(leaf, value, limit, compare(value, limit))
+        truth = None if value.__class__ is Unknown else compare(value, limit)
+        trees.append(Compared(leaf, value, limit, truth))
+        return truth
 
     return judge
 
@@ -292,7 +319,8 @@ def days_until_flip(one: Compared) -> int | None:
     limit: Any = one.limit
     distance = (limit - value).days if one.leaf.dated else int(limit - value)
     compare = one.leaf.meaning.compare
-    for days in sorted({distance * drift + offset for offset in (-1, 0, 1)}):
+    met = distance // drift  # the day on which both are equal, or the last one before
+    for days in (met - 1, met, met + 1):
         if days >= 1 and compare(days * drift, distance) != one.truth:
             return days
     return None

@@ -6,12 +6,13 @@ facts could still change it. It returns the whole tree of what was compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streams.decide.comparisons import (
     Compared,
     Facts,
+    Judge,
     Leaf,
     Scope,
     Test,
@@ -32,7 +33,6 @@ class Combined:
 
 
 Judged = Compared | Combined
-Judge = Callable[[Facts], Judged]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +79,12 @@ def _all_of(parts: list[CompiledCondition]) -> CompiledCondition:
                 return False
         return True
 
-    def judge(facts: Facts) -> Judged:
-        judged = [one(facts) for one in judges]
-        truths = [one.truth for one in judged]
+    def judge(facts: Facts, trees: list[Judged]) -> bool | None:
+        judged: list[Judged] = []
+        truths = [one(facts, judged) for one in judges]
         truth = False if False in truths else None if None in truths else True
-        return Combined("all", judged, truth)
+        trees.append(Combined("all", judged, truth))
+        return truth
 
     return _joined(test, judge, parts)
 
@@ -98,11 +99,12 @@ def _any_of(parts: list[CompiledCondition]) -> CompiledCondition:
                 return True
         return False
 
-    def judge(facts: Facts) -> Judged:
-        judged = [one(facts) for one in judges]
-        truths = [one.truth for one in judged]
+    def judge(facts: Facts, trees: list[Judged]) -> bool | None:
+        judged: list[Judged] = []
+        truths = [one(facts, judged) for one in judges]
         truth = True if True in truths else None if None in truths else False
-        return Combined("any", judged, truth)
+        trees.append(Combined("any", judged, truth))
+        return truth
 
     return _joined(test, judge, parts)
 
@@ -113,9 +115,12 @@ def _not(part: CompiledCondition) -> CompiledCondition:
     def test(facts: Facts) -> bool:
         return not inner_test(facts)
 
-    def judge(facts: Facts) -> Judged:
-        judged = inner_judge(facts)
-        return Combined("not", [judged], None if judged.truth is None else not judged.truth)
+    def judge(facts: Facts, trees: list[Judged]) -> bool | None:
+        judged: list[Judged] = []
+        inner = inner_judge(facts, judged)
+        truth = None if inner is None else not inner
+        trees.append(Combined("not", judged, truth))
+        return truth
 
     return _joined(test, judge, [part])
 

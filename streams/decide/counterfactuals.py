@@ -13,7 +13,7 @@ from typing import Any
 
 from streams.decide.comparisons import Compared, days_until_flip
 from streams.decide.conditions import Judged
-from streams.decide.values import Unknown, Value, show_value, write_value
+from streams.decide.values import Unknown, show_value, write_value
 
 _MOST_ALTERNATIVES = 4
 _MOST_COMBINED = 64
@@ -102,6 +102,8 @@ def together(ways: list[list[Way]]) -> list[Way]:
 
 def nearest(ways: list[Way]) -> list[list[Change]]:
     """The few ways with the fewest and smallest changes; none that asks more than another does."""
+    if len(ways) == 1 and len(ways[0]) == 1:  # most often: nothing is to be chosen
+        return [[_change(*ways[0][0])]]
     alone: dict[str, Change] = {}
     for way in ways:
         if len(way) == 1:
@@ -204,20 +206,6 @@ def _change(one: Compared, want: bool) -> Change:
     in_days = days_until_flip(one) if leaf.drift else None
     if one.truth is None or not leaf.ordered:
         return Change(one, want, None, None, in_days)
-    needed, by = _nearest_value(one, want)
-    return Change(one, want, needed, by, in_days)
-
-
-def _nearest_value(one: Compared, want: bool) -> tuple[Value, Decimal | int]:
-    """The value closest to the present one with which the comparison would be `want`."""
-    leaf = one.leaf
-    value: Any = one.value
-    limit: Any = one.limit
-    down = leaf.down is want
-    beyond = leaf.strict is want  # the limit itself does not do
-    if leaf.dated:
-        target = limit + timedelta((-1 if down else 1) if beyond else 0)
-        return target, (target - value).days
-    if beyond:
-        limit = limit - leaf.step if down else limit + leaf.step
-    return limit, limit - value
+    needed: Any = leaf.turned(one.limit, want)
+    distance: Any = needed - one.value
+    return Change(one, want, needed, distance.days if leaf.dated else distance, in_days)

@@ -97,7 +97,7 @@ class CompiledRuleSet:
 
     def concerns(self, facts: Facts) -> bool:
         """Whether the set's `when` holds for the pair; a set without one concerns every pair."""
-        return self.when is None or self.when.judge(facts).truth is True
+        return self.when is None or self.when.judge(facts, []) is True
 
     def rules_on(self, day: date) -> tuple[CompiledRule, ...]:
         """The rules whose own dates include the day."""
@@ -113,10 +113,12 @@ class CompiledRuleSet:
         """Judges a pair and explains: every rule, every account, whatever failed before (RULE-1)."""
         rules = self.rules_on(facts.as_of)
         values, notes = facts.values, facts.notes
-        apart = self._per_account if facts.accounts else frozenset[str]()
+        apart = self._per_account
+        if not (facts.accounts and apart):
+            return self._evaluation(facts, [one.explain(values, notes) for one in rules], [])
         by_rule = {one.id: one.explain(values, notes) for one in rules if one.id not in apart}
         accounts: list[AccountEvaluation] = []
-        for account in facts.accounts if apart else ():
+        for account in facts.accounts:
             own: list[RuleResult] = []
             for rule in rules:
                 if rule.id in apart:
@@ -132,6 +134,11 @@ class CompiledRuleSet:
             own_rulings = {one.rule_id: one.ruling for one in account.results}
             rulings = tuple(own_rulings.get(one.rule_id, one.ruling) for one in results)
             account.outcome = self.table.reach(rulings).outcome
+        return self._evaluation(facts, results, accounts)
+
+    def _evaluation(
+        self, facts: FactSet, results: list[RuleResult], accounts: list[AccountEvaluation]
+    ) -> Evaluation:
         reached = self.table.reach(tuple([one.ruling for one in results]))
         return Evaluation(self, facts, results, accounts, reached)
 

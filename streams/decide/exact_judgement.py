@@ -5,57 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from streams.decide.comparisons import Compared, Facts
-from streams.decide.conditions import CompiledCondition, Judge, Judged
+from streams.decide.comparisons import Compared, Facts, Judge
+from streams.decide.conditions import CompiledCondition, Judged
 from streams.decide.counterfactuals import Change, Way, alternatives, applied, nearest, together
 from streams.decide.language import Rule
 from streams.decide.messages import Render
-from streams.decide.rule_results import Result, Ruling
+from streams.decide.rule_results import PASS, Result, Ruling
 from streams.decide.values import Missing, Unknown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledVerdict:
-    """One line of a rule, compiled; `condition` None holds always.
-
-    `ordered` says that it compares something that can rise or fall.
-    """
+    """One line of a rule, compiled; `condition` None holds always."""
 
     condition: CompiledCondition | None
     ruling: Ruling
     say: Render
-    ordered: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleParts:
-    """What judging a rule needs. `entangled` rules compare facts with one another."""
+    """What judging a rule needs. `facts` are those that it reads; `entangled` rules compare facts with
+    one another. `ordered` names the conditions on what can rise or fall: the place of each among the
+    trees, and whether it makes the rule pass.
+    """
 
+    id: str
     declared: Rule
+    facts: frozenset[str]
     applies: CompiledCondition | None
     verdicts: tuple[CompiledVerdict, ...]
     missing: MissingFacts
     not_concerned: Ruling
     undecided: Ruling
     groups: tuple[tuple[tuple[Judge | None, CompiledVerdict], ...], ...]
+    ordered: tuple[tuple[int, bool], ...]
     entangled: bool
 
     def falls_by(self, trees: Sequence[Judged]) -> list[tuple[Judged, bool]]:
         """Of a passing rule the conditions on what can rise or fall that would have to turn, and into
         what, to unmake it.
         """
-        at = 0 if self.applies is None else 1
-        found: list[tuple[Judged, bool]] = []
-        for verdict in self.verdicts:
-            if verdict.condition is None:
-                continue
-            if at >= len(trees):
-                break
-            tree, passes = trees[at], verdict.ruling.result is Result.PASS
-            at += 1
-            if verdict.ordered and tree.truth is passes:
-                found.append((tree, not passes))
-        return found
+        judged = len(trees)
+        return [
+            (trees[at], not passes)
+            for at, passes in self.ordered
+            if at < judged and trees[at].truth is passes
+        ]
 
 
 class MissingFacts:
@@ -98,12 +94,11 @@ def judge_exactly(working: RuleParts, facts: Facts) -> ExactJudgement:
     """
     trees: list[Judged] = []
     if working.applies is not None:
-        tree = working.applies.judge(facts)
-        trees.append(tree)
-        if tree.truth is False:
+        applies = working.applies.judge(facts, trees)
+        if applies is False:
             return ExactJudgement(working.not_concerned, trees, [], [])
-        if tree.truth is None:
-            return ExactJudgement(working.missing.ruling(unknown_facts([tree])), trees, [], [tree])
+        if applies is None:
+            return ExactJudgement(working.missing.ruling(unknown_facts(trees)), trees, [], trees)
     for group in working.groups:
         held: list[CompiledVerdict] = []
         open_trees: list[Judged] = []
@@ -111,12 +106,11 @@ def judge_exactly(working: RuleParts, facts: Facts) -> ExactJudgement:
             if judge is None:
                 held.append(verdict)
                 continue
-            tree = judge(facts)
-            trees.append(tree)
-            if tree.truth:
+            truth = judge(facts, trees)
+            if truth:
                 held.append(verdict)
-            elif tree.truth is None:
-                open_trees.append(tree)
+            elif truth is None:
+                open_trees.append(trees[-1])
         if held:
             return ExactJudgement(held[0].ruling, trees, held, [])
         if open_trees:
@@ -146,14 +140,19 @@ def ways_to_pass(working: RuleParts, facts: Facts, trees: Sequence[Judged]) -> l
     Uses the trees that were judged already; conditions behind the decisive verdict are judged now.
     """
     at = 0 if working.applies is None else 1
+    behind: list[Judged] = []
     needs_before: list[list[Way]] = []
     ways: list[Way] = []
     for verdict in working.verdicts:
         tree = None
         if verdict.condition is not None:
-            tree = trees[at] if at < len(trees) else verdict.condition.judge(facts)
+            if at < len(trees):
+                tree = trees[at]
+            else:
+                verdict.condition.judge(facts, behind)
+                tree = behind[-1]
             at += 1
-        if verdict.ruling.result is not Result.PASS:
+        if verdict.ruling.result is not PASS:
             if tree is None:
                 break
             if tree.truth is not False:
@@ -164,7 +163,7 @@ def ways_to_pass(working: RuleParts, facts: Facts, trees: Sequence[Judged]) -> l
             needs = [*needs_before, alternatives(tree, True)]
         if needs:
             ways.extend(together(needs))
-    found = nearest(ways) if ways else []
+    found = nearest(ways)
     return _mended(working, facts, found) if working.entangled else found
 
 
@@ -177,7 +176,7 @@ def _mended(working: RuleParts, facts: Facts, ways: list[list[Change]]) -> list[
             mended.append(way)
             continue
         judged = judge_exactly(working, changed)
-        if judged.ruling.result is Result.PASS:
+        if judged.ruling.result is PASS:
             mended.append(way)
             continue
         further = ways_to_pass(replace(working, entangled=False), changed, judged.trees)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -21,7 +22,7 @@ from streams.decide.exact_judgement import (
 )
 from streams.decide.language import Rule
 from streams.decide.messages import compile_message
-from streams.decide.rule_results import Result, RuleResult, Ruling
+from streams.decide.rule_results import PASS, Result, RuleResult, Ruling
 from streams.decide.values import Unknown, UnknownTouched
 
 
@@ -53,20 +54,33 @@ def compile_rule(rule_id: str, declared: Rule, scope: Scope) -> CompiledRule:
         tuple((one.condition.judge if one.condition else None, one) for one in group)
         for _, group in groupby(verdicts, key=lambda one: one.ruling.result)
     )
-    leaves = [leaf for one in verdicts if one.condition for leaf in one.condition.leaves]
-    entangled = any(leaf.limit_fact for leaf in leaves)
-    working = RuleParts(
-        declared, applies, verdicts, missing_rulings, not_concerned, undecided, groups, entangled
+    conditional = [(one.condition, one.ruling.result is PASS) for one in verdicts if one.condition]
+    ordered = tuple(
+        (at, passes)
+        for at, (condition, passes) in enumerate(conditional, start=1 if applies else 0)
+        if any(leaf.ordered for leaf in condition.leaves)
     )
-    conditions = [one.condition for one in verdicts if one.condition]
-    if applies:
-        conditions.append(applies)
+    entangled = any(leaf.limit_fact for condition, _ in conditional for leaf in condition.leaves)
+    conditions = [condition for condition, _ in conditional] + ([applies] if applies else [])
     facts = frozenset(name for one in conditions for name in one.facts)
-    rule = CompiledRule(
+    working = RuleParts(
+        rule_id,
+        declared,
+        facts,
+        applies,
+        verdicts,
+        missing_rulings,
+        not_concerned,
+        undecided,
+        groups,
+        ordered,
+        entangled,
+    )
+    return CompiledRule(
         rule_id,
         declared,
         _fast_judge(working),
-        lambda given, notes: _explain(rule, working, given, notes),
+        partial(_explain, working),
         facts,
         (
             *(one.ruling for one in verdicts),
@@ -75,7 +89,6 @@ def compile_rule(rule_id: str, declared: Rule, scope: Scope) -> CompiledRule:
             undecided,
         ),
     )
-    return rule
 
 
 def _placed(condition: Any, scope: Scope, *place: str | int) -> CompiledCondition | None:
@@ -114,8 +127,7 @@ def _verdicts(rule_id: str, declared: Rule, scope: Scope) -> tuple[CompiledVerdi
         except ConditionError as problem:
             problem.args = (*problem.args[:1], *place)
             raise
-        ordered = condition is not None and any(leaf.ordered for leaf in condition.leaves)
-        compiled.append(CompiledVerdict(condition, Ruling(rule_id, result, code), say, ordered))
+        compiled.append(CompiledVerdict(condition, Ruling(rule_id, result, code), say))
     return tuple(compiled)
 
 
@@ -143,14 +155,13 @@ def _always(_facts: Facts) -> bool:
     return True
 
 
-def _explain(
-    rule: CompiledRule, working: RuleParts, facts: Facts, notes: Mapping[str, str]
-) -> RuleResult:
+def _explain(working: RuleParts, facts: Facts, notes: Mapping[str, str]) -> RuleResult:
     judged = judge_exactly(working, facts)
-    ruling, held = judged.ruling, judged.held
+    ruling, held, trees = judged.ruling, judged.held, judged.trees
+    passes = ruling.result is PASS
     if held:
         message = held[0].say(facts)
-        if len(held) > 1 and ruling.result is not Result.PASS:
+        if len(held) > 1 and not passes:
             message = "; ".join([one.say(facts) for one in held])
     elif judged.open_trees:
         message = _missing_message(ruling, unknown_facts(judged.open_trees))
@@ -159,15 +170,15 @@ def _explain(
     else:
         message = "none of the rule's verdicts holds"
     if notes:
-        said = {notes[name] for name in rule.facts if name in notes}
+        said = {notes[name] for name in working.facts if name in notes}
         if said:
             message = f"{message} ({'; '.join(sorted(said))})"
-    result = RuleResult(rule.id, rule.declared, rule.facts, ruling, message, judged.trees)
-    if ruling.result is Result.PASS:
-        result.room = room(working.falls_by(judged.trees))
-    elif ruling.result is not Result.SKIPPED:
-        result.ways = ways_to_pass(working, facts, judged.trees)
-    return result
+    found_room = room(working.falls_by(trees)) if passes else []
+    is_short = not passes and ruling.result is not Result.SKIPPED
+    ways = ways_to_pass(working, facts, trees) if is_short else []
+    return RuleResult(
+        working.id, working.declared, working.facts, ruling, message, trees, ways, found_room
+    )
 
 
 def _missing_message(ruling: Ruling, unknown: Sequence[Unknown]) -> str:

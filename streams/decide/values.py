@@ -32,6 +32,8 @@ class ValueType(StrEnum):
     TEXTS = "texts"
 
 
+_QUANTA = tuple(Decimal(1).scaleb(-decimals) for decimals in range(13))
+
 ORDERED = frozenset(
     {
         ValueType.MONEY,
@@ -174,7 +176,7 @@ _READERS = {
 
 def rounded(value: Decimal, decimals: int) -> Decimal:
     """`value` with that many decimals, halves away from zero."""
-    return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    return value.quantize(_QUANTA[decimals], rounding=ROUND_HALF_UP)
 
 
 def write_value(value: Known) -> Any:

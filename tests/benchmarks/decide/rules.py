@@ -55,6 +55,7 @@ def rule_figures() -> list[Figure]:
     told = _microseconds(
         lambda one: [result.to_json(AS_OF) for result in rule_set.evaluate(one).results], explained
     )
+    single = _median(rule_set.evaluate, explained)
     load = _microseconds(lambda _: compiled_pack(), range(20)) / 1000
     return [
         Figure(
@@ -75,7 +76,9 @@ def rule_figures() -> list[Figure]:
             trace / full,
             1.0,
         ),
-        Figure("explained, p50 of single judgements", _median(rule_set.evaluate, explained), "us"),
+        Figure(
+            "explained, p50 of single judgements", single, "us", 40.0, "limit", 40.0 / single, 1.0
+        ),
         Figure("explained and written as JSON data", told, "us"),
         Figure("pack load and compile", load, "ms", 50.0, "limit", 50.0 / load, 1.0),
     ]
@@ -93,9 +96,10 @@ def _microseconds(work: Callable[[Any], Any], items: Sequence[Any]) -> float:
 
 
 def _median(work: Callable[[Any], Any], items: Sequence[Any]) -> float:
+    """CPU time of the call in the middle, each measured by itself."""
     taken: list[float] = []
     for item in items:
-        began = time.perf_counter()
+        began = time.process_time()
         work(item)
-        taken.append((time.perf_counter() - began) * 1e6)
+        taken.append((time.process_time() - began) * 1e6)
     return percentile(taken, 0.5)
