@@ -19,13 +19,18 @@ import structlog
 from connectors.kafka.sending import Sender
 from connectors.postgres.migrations import upgrade
 from connectors.postgres.outbox import Outbox
-from connectors.postgres.pool import Pool, create_pool
+from connectors.postgres.pool import Pool, create_pool, transaction
+from connectors.postgres.timers import claim_due_timers
+from schemas.events import TimerDue
 from tests.stack import RunningStack
 from workers.context import WorkerContext
 from workers.runtime.clock import Clock
+from workers.runtime.dirty_loop import compute_marked
 from workers.runtime.metrics import WorkerMetrics
+from workers.runtime.processor import RecomputesDirty
 from workers.runtime.relay import Relay
 from workers.settings import DatabaseSettings, KafkaSettings, Settings
+from workers.timers import due_event
 
 
 class _Keeping(Relay):
@@ -82,6 +87,18 @@ class PlatformDatabase:
             "truncate core.records, core.matches, core.match_keys, core.match_verdicts,"
             " core.match_inputs, ops.outbox"
         )
+
+
+async def work_off_marks(pool: Pool, processor: RecomputesDirty, worker: str) -> None:
+    """Computes what is marked for a worker until nothing is, as its loop beside the driver does."""
+    while await compute_marked(pool, worker, processor.process_dirty):
+        pass
+
+
+async def due_timers(pool: Pool, now: datetime) -> list[TimerDue]:
+    """What the timers worker says at `now`."""
+    async with transaction(pool) as writing:
+        return [due_event(one, now) for one in await claim_due_timers(writing, now, 500)]
 
 
 async def _no_broker():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -49,6 +49,8 @@ _RECORD, _STATISTICS = "record", "statistics"
 _READ_CHUNK = 1000
 _ROUND_RECORDS = 25
 """Of one transaction: it holds the tenant's assignment, and others wait for what it finds."""
+_MARKED_RECORDS = 10
+"""Of one transaction over marked records: a change that comes meanwhile waits for no more of them."""
 
 _Asking = RecordNormalised | RecordEmbedded | MatchCommanded
 _EVENTS: dict[str, type[_Asking]] = {
@@ -58,20 +60,36 @@ _EVENTS: dict[str, type[_Asking]] = {
 }
 
 
+_Subject = tuple[str, str]
+"""The side of a record, and its id."""
+
+
 @dataclass(slots=True)
 class _Work:
     """What a batch asks of one tenant and pack."""
 
-    changed: dict[str, set[str]]
-    commands: list[MatchCommanded]
+    records: list[_Subject] = field(default_factory=list)
+    commands: list[MatchCommanded] = field(default_factory=list)
+
+    def divided(self, sides: tuple[str, str]) -> tuple[list[_Subject], list[_Subject]]:
+        """The records of one round, those that people spoke of first, and the records left over."""
+        left, right = sides
+        spoken_of = [(left, one.left) for one in self.commands]
+        spoken_of += [(right, one.right) for one in self.commands]
+        wanted = list(dict.fromkeys([*spoken_of, *self.records]))
+        end = max(_ROUND_RECORDS, len(spoken_of))
+        return wanted[:end], wanted[end:]
 
 
 class MatchProcessor:
-    """Matches changed records, a batch of one tenant and pack in one transaction."""
+    """Matches changed records, those of one tenant and pack in one transaction.
+
+    Of what comes at once it matches one round and marks the others: a change of one record that comes
+    behind a change of hundreds (a company of many deals, a new source) does not wait for those.
+    """
 
     worker = "match"
     topics = (CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH)
-    batch_records = _ROUND_RECORDS
 
     def __init__(
         self,
@@ -89,16 +107,21 @@ class MatchProcessor:
         self._statistics: dict[Place, tuple[int, CorpusStatistics]] = {}
 
     async def process(self, batch: Sequence[Incoming]) -> list[Outcome]:
-        work: dict[Place, _Work] = defaultdict(lambda: _Work(defaultdict(set), []))
+        work: dict[Place, _Work] = defaultdict(_Work)
         loading = await self._loading_tenants()
         outcomes = [await self._take(record, work, loading) for record in batch]
         for place in sorted(work, key=lambda one: (one.tenant, one.pack)):
-            await self._match(place, work[place].changed, work[place].commands)
+            now, later = work[place].divided(self._rules_of(place).sides)
+            if later:
+                marks = [_record_item(place, side, one, "many at once") for side, one in later]
+                async with transaction(self._context.pool) as connection:
+                    await mark_dirty(connection, self.worker, marks)
+            await self._match(place, now, work[place].commands)
         return outcomes
 
     async def process_dirty(self, items: Sequence[DirtyItem]) -> None:
         """Records to be matched again, and statistics to be taken anew."""
-        records: dict[Place, list[tuple[str, str]]] = defaultdict(list)
+        records: dict[Place, list[_Subject]] = defaultdict(list)
         for item in items:
             parts = orjson.loads(item.id)
             place = Place(item.tenant, parts["pack"])
@@ -107,11 +130,8 @@ class MatchProcessor:
             else:
                 records[place].append((parts["side"], parts["id"]))
         for place in sorted(records, key=lambda one: (one.tenant, one.pack)):
-            for start in range(0, len(records[place]), _ROUND_RECORDS):
-                changed: dict[str, set[str]] = defaultdict(set)
-                for side, record_id in records[place][start : start + _ROUND_RECORDS]:
-                    changed[side].add(record_id)
-                await self._match(place, changed, [])
+            for start in range(0, len(records[place]), _MARKED_RECORDS):
+                await self._match(place, records[place][start : start + _MARKED_RECORDS], [])
                 await self._context.relay.flush()
 
     async def _loading_tenants(self) -> frozenset[str]:
@@ -142,29 +162,30 @@ class MatchProcessor:
     def _note(self, event: _Asking, work: dict[Place, _Work], loading: Collection[str]) -> Outcome:
         """Adds what an event asks for to what is asked of its tenant and pack."""
         place = Place(event.tenant, event.pack)
-        left, right = sides = self._rules_of(place).sides
+        sides = self._rules_of(place).sides
         match event:
             case RecordNormalised():
                 if event.side in sides:
-                    work[place].changed[event.side].add(event.id)
+                    work[place].records.append((event.side, event.id))
             case RecordEmbedded():
                 if event.side not in sides:
                     return Rejected(
                         "unknown_side", "side", f"pack {event.pack} has no side {event.side}"
                     )
                 if event.tenant not in loading:
-                    work[place].changed[event.side].add(event.id)
+                    work[place].records.append((event.side, event.id))
             case MatchCommanded():
                 work[place].commands.append(event)
-                work[place].changed[left].add(event.left)
-                work[place].changed[right].add(event.right)
         return DONE
 
     async def _match(
-        self, place: Place, changed: dict[str, set[str]], commands: Sequence[MatchCommanded]
+        self, place: Place, records: Sequence[_Subject], commands: Sequence[MatchCommanded]
     ) -> None:
         rules = self._rules_of(place)
         left, right = rules.sides
+        changed: dict[str, set[str]] = defaultdict(set)
+        for side, record_id in records:
+            changed[side].add(record_id)
         spoken_of = {left: {one.left for one in commands}, right: {one.right for one in commands}}
         encoder = await self._encoder()
         async with transaction(self._context.pool) as connection:
@@ -242,7 +263,9 @@ class MatchProcessor:
                                     side, subject.id, subject.fields, rules.partner_domains
                                 )
                             )
-                            marks.append(_record_item(place, side, subject.id))
+                            marks.append(
+                                _record_item(place, side, subject.id, "statistics changed")
+                            )
             known = await memory.newest_statistics(connection, place)
             body = orjson.dumps(counts.snapshot().to_json())
             version = (known[0] if known else 0) + 1
@@ -319,9 +342,9 @@ def _is_news(before: StoredPair | None, after: StoredPair) -> bool:
     return after.status in _HEARD_OF or (before is not None and before.status in _HEARD_OF)
 
 
-def _record_item(place: Place, side: str, record_id: str) -> DirtyItem:
+def _record_item(place: Place, side: str, record_id: str, reason: str) -> DirtyItem:
     parts = {"pack": place.pack, "side": side, "id": record_id}
-    return DirtyItem(place.tenant, _RECORD, orjson.dumps(parts).decode(), "statistics changed")
+    return DirtyItem(place.tenant, _RECORD, orjson.dumps(parts).decode(), reason)
 
 
 def _statistics_item(place: Place) -> DirtyItem:

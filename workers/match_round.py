@@ -351,10 +351,14 @@ class Round:
         )
 
     def _committed_at(self, left: str, right: str) -> datetime | None:
-        sides = self.rules.sides
-        subjects = (self._subjects.get((sides[0], left)), self._subjects.get((sides[1], right)))
-        times = [one.committed_at for one in subjects if one and one.committed_at]
-        return max(times, default=None)
+        """When the newest of the changes that make the pair what it is was committed.
+
+        A pair whose records are as they were owes its change to records that compete with them.
+        """
+        pair = set(zip(self.rules.sides, (left, right), strict=True))
+        changed = {(side, one) for side, ids in self.changed.items() for one in ids}
+        found = [self._subjects.get(one) for one in (pair if pair & changed else pair | changed)]
+        return max((one.committed_at for one in found if one and one.committed_at), default=None)
 
 
 def _semantic_evidence(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from connectors.postgres.outbox import message
 from connectors.postgres.planner_statistics import analyze_grown
@@ -45,7 +46,10 @@ class TimersService:
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
             due = await claim_due_timers(connection, now, _CHUNK)
-            events = [message(TIMER_DUE, self._event(timer), state=False) for timer in due]
+            events = [
+                message(TIMER_DUE, due_event(timer, self._context.clock.wall()), state=False)
+                for timer in due
+            ]
             await self._context.outbox.put(connection, events)
         await self._context.relay.flush()
         return len(due)
@@ -64,16 +68,18 @@ class TimersService:
                 log.warning("waiting for a dependency", problem=str(problem))
             await asyncio.sleep(_STATISTICS_SECONDS)
 
-    def _event(self, timer: Timer) -> TimerDue:
-        return TimerDue(
-            tenant=timer.tenant,
-            pack=timer.pack,
-            emitted_at=self._context.clock.wall(),
-            timer_id=timer.timer_id,
-            kind=timer.kind,
-            subject=timer.subject,
-            due_at=timer.due_at,
-        )
+
+def due_event(timer: Timer, emitted_at: datetime) -> TimerDue:
+    """What those are told who asked for the timer."""
+    return TimerDue(
+        tenant=timer.tenant,
+        pack=timer.pack,
+        emitted_at=emitted_at,
+        timer_id=timer.timer_id,
+        kind=timer.kind,
+        subject=timer.subject,
+        due_at=timer.due_at,
+    )
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

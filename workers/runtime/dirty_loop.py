@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from connectors.postgres.dirty import claim_dirty, forget_dirty
-from connectors.postgres.pool import transaction
+from connectors.postgres.dirty import DirtyItem, claim_dirty, forget_dirty
+from connectors.postgres.pool import Pool, transaction
 from schemas.results import Retryable
 from workers.context import WorkerContext
 from workers.runtime.delivery import Delivery
@@ -41,15 +42,31 @@ async def recompute_chunk(
     *,
     lease_seconds: float = _LEASE_SECONDS,
 ) -> bool:
+    """Computes a chunk of this worker's marks; whether there was one. Raises Retryable."""
+    return await compute_marked(
+        context.pool,
+        context.worker,
+        lambda items: delivery.handle_dirty(items, processor.process_dirty),
+        lease_seconds=lease_seconds,
+    )
+
+
+async def compute_marked(
+    pool: Pool,
+    worker: str,
+    compute: Callable[[Sequence[DirtyItem]], Awaitable[None]],
+    *,
+    lease_seconds: float = _LEASE_SECONDS,
+) -> bool:
     """Claims, computes and only then forgets a chunk; whether there was one. Raises Retryable.
 
     A crash in between leaves the marks; a mark that is set meanwhile stays.
     """
-    async with transaction(context.pool) as connection:
-        claims = await claim_dirty(connection, context.worker, _CHUNK, lease_seconds=lease_seconds)
+    async with transaction(pool) as connection:
+        claims = await claim_dirty(connection, worker, _CHUNK, lease_seconds=lease_seconds)
     if not claims:
         return False
-    await delivery.handle_dirty([one.item for one in claims], processor.process_dirty)
-    async with transaction(context.pool) as connection:
-        await forget_dirty(connection, context.worker, claims)
+    await compute([one.item for one in claims])
+    async with transaction(pool) as connection:
+        await forget_dirty(connection, worker, claims)
     return True

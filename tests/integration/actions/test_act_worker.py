@@ -13,15 +13,14 @@ import pytest
 from aiohttp import web
 
 from connectors.postgres.deliveries import disabled_targets, enable_target, revive
-from connectors.postgres.dirty import claim_dirty, forget_dirty, mark_dirty
+from connectors.postgres.dirty import mark_dirty
 from connectors.postgres.pool import connection, transaction
-from connectors.postgres.timers import claim_due_timers
 from schemas import topics
-from schemas.events import Event, TimerDue
+from schemas.events import Event
 from schemas.tenants import Tenant
 from streams.actions.retries import RETRY_AFTER
 from tests.integration.actions.receivers import SECRET, HookServer, MailBox
-from tests.platform import PlatformDatabase
+from tests.platform import PlatformDatabase, due_timers, work_off_marks
 from tests.unit.actions.test_notices import decision, review
 from workers.act import ActProcessor, dirty_delivery
 from workers.runtime.processor import Incoming
@@ -82,32 +81,10 @@ class Desk:
 
     async def deliver(self, now: datetime = NOW) -> None:
         """What the loop of marked records does, until nothing is marked."""
-        worker = self.processor(now)
-        while True:
-            async with transaction(self.pool) as writing:
-                claims = await claim_dirty(writing, "act", 200, lease_seconds=60)
-            if not claims:
-                return
-            await worker.process_dirty([one.item for one in claims])
-            async with transaction(self.pool) as writing:
-                await forget_dirty(writing, "act", claims)
+        await work_off_marks(self.pool, self.processor(now), "act")
 
     async def time_passes(self, now: datetime) -> None:
-        async with transaction(self.pool) as writing:
-            due = await claim_due_timers(writing, now, 100)
-        events = [
-            TimerDue(
-                tenant=one.tenant,
-                pack=one.pack,
-                emitted_at=now,
-                timer_id=one.timer_id,
-                kind=one.kind,
-                subject=one.subject,
-                due_at=one.due_at,
-            )
-            for one in due
-        ]
-        await self.hear(topics.TIMER_DUE, *events, now=now)
+        await self.hear(topics.TIMER_DUE, *await due_timers(self.pool, now), now=now)
 
     async def statuses(self) -> list[tuple[str, int]]:
         rows = await self.pool.fetch(

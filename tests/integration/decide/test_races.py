@@ -13,6 +13,7 @@ import pytest
 from connectors.postgres.pool import connection
 from schemas.results import DONE, Retryable
 from tests.integration.decide.world import World
+from tests.platform import work_off_marks
 from workers.decide import DecideProcessor
 from workers.runtime.processor import Incoming
 
@@ -230,7 +231,7 @@ async def test_a_wide_change_goes_through_marks_page_by_page(world: World) -> No
         assert await worker.process([event]) == [DONE]
         async with connection(world.pool) as reading:
             assert await reading.fetchval("select count(*) from ops.dirty") == 1
-        await world.work_off_marks(worker)
+        await work_off_marks(world.pool, worker, "decide")
         assert len(await world.decisions()) == 30
         assert await world.pool.fetchval("select count(*) from ops.dirty") == 0
         source = await world.completed("apn")

@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 
-from connectors.postgres.dirty import claim_dirty, forget_dirty
 from schemas import topics
 from schemas.events import (
     BillingMonthLoaded,
@@ -20,10 +19,9 @@ from schemas.events import (
     RecordNormalised,
     SourceCompleted,
     SpendMonthRevised,
-    TimerDue,
 )
 from schemas.results import DONE
-from tests.platform import PlatformDatabase
+from tests.platform import PlatformDatabase, due_timers, work_off_marks
 from workers.decide import DecideProcessor
 from workers.runtime.processor import Incoming
 
@@ -305,38 +303,11 @@ class World:
         """Gives the records to a processor and works off what it marked."""
         worker = processor or self.processor(now=now)
         assert await worker.process(list(batch)) == [DONE] * len(batch)
-        await self.work_off_marks(worker)
-
-    async def work_off_marks(self, worker: DecideProcessor) -> None:
-        """Computes what was marked, until nothing is."""
-        while True:
-            async with self.pool.acquire() as connection:
-                claims = await claim_dirty(connection, "decide", 200, lease_seconds=60)
-                if not claims:
-                    return
-                await worker.process_dirty([one.item for one in claims])
-                await forget_dirty(connection, "decide", claims)
+        await work_off_marks(self.pool, worker, "decide")
 
     async def fire_timers(self, now: datetime) -> None:
         """Gives the processor every timer that is due at `now`, as the timers worker would."""
-        rows = await self.pool.fetch(
-            """delete from ops.timers where due_at <= $1
-               returning tenant, pack, timer_id, kind, subject::text as subject, due_at""",
-            now,
-        )
-        events = [
-            TimerDue(
-                tenant=row["tenant"],
-                pack=row["pack"],
-                emitted_at=now,
-                timer_id=row["timer_id"],
-                kind=row["kind"],
-                subject=orjson.loads(row["subject"]),
-                due_at=row["due_at"],
-            )
-            for row in rows
-        ]
-        if events:
+        if events := await due_timers(self.pool, now):
             batch = [self.incoming(topics.TIMER_DUE, event) for event in events]
             await self.process(*batch, now=now)
 

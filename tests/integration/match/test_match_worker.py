@@ -16,7 +16,7 @@ from connectors.postgres.pool import Pool
 from schemas.events import MatchCommanded, RecordEmbedded, RecordNormalised
 from schemas.results import DONE
 from schemas.topics import COMMAND_MATCH, CORE_OPPORTUNITY, EMBED_DONE
-from tests.platform import PlatformDatabase, platform_database
+from tests.platform import PlatformDatabase, platform_database, work_off_marks
 from tests.stack import RunningStack
 from workers.match import MatchProcessor
 from workers.runtime.processor import Incoming
@@ -323,6 +323,40 @@ async def test_records_wait_for_their_vectors_only_when_every_source_is_complete
     assert await matching.statuses() == {}
     await matching.processor.process(normalised)
     assert await matching.statuses() == {("1", "O1"): "auto"}
+
+
+async def test_of_many_records_at_once_a_round_is_matched_and_the_others_soon_after(
+    matching: Matching,
+) -> None:
+    many = [
+        await matching.put(
+            "odoo", f"many-{n}", ACME | {"company_name": f"Firm {n}", "website": None}
+        )
+        for n in range(40)
+    ]
+    pair = [await matching.put("odoo", "1", ACME), await matching.put("ace", "O1", TWIN)]
+    assert await matching.processor.process([*many, *pair]) == [DONE] * 42
+    assert await matching.statuses() == {}
+    await matching.said("confirm", "2", "O2")  # what people say does not wait
+    assert (await matching.statuses())["2", "O2"] == "confirmed"
+    await work_off_marks(matching.pool, matching.processor, "match")
+    assert (await matching.statuses())["1", "O1"] == "auto"
+
+
+async def test_a_pair_that_others_displace_owes_it_to_their_change(matching: Matching) -> None:
+    for hour, (side, record_id, fields) in enumerate(
+        [("odoo", "1", ACME), ("ace", "O1", TWIN), ("ace", "O2", TWIN | {"title": ACME["title"]})]
+    ):
+        event = await matching.put(side, record_id, fields)
+        await matching.pool.execute(
+            "update core.records set source_committed_at = $2 where id = $1",
+            record_id,
+            NOW.replace(hour=hour),
+        )
+        await matching.processor.process([event])
+    event = (await matching.events())["1", "O1"]
+    assert event["ambiguous"] or event["status"] != "auto"
+    assert datetime.fromisoformat(event["source_committed_at"]) == NOW.replace(hour=2)
 
 
 async def test_an_unreadable_event_is_rejected_alone(matching: Matching) -> None:

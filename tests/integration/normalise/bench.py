@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from connectors.postgres.dirty import claim_dirty, forget_dirty
 from connectors.postgres.outbox import Outbox
-from connectors.postgres.pool import Pool, transaction
+from connectors.postgres.pool import Pool
 from schemas.results import DONE, Outcome
 from schemas.tenants import Tenant
+from tests.platform import work_off_marks
 from workers.normalise import NormaliseProcessor, plans_of
 from workers.runtime.clock import Clock
 from workers.runtime.processor import Incoming
@@ -47,14 +47,7 @@ class NormaliseBench:
 
     async def settle(self) -> None:
         """Works through the marks until none is left, as the dirty loop does."""
-        while True:
-            async with transaction(self.pool) as connection:
-                claims = await claim_dirty(connection, "normalise", 200, lease_seconds=60)
-            if not claims:
-                return
-            await self.processor.process_dirty([one.item for one in claims])
-            async with transaction(self.pool) as connection:
-                await forget_dirty(connection, "normalise", claims)
+        await work_off_marks(self.pool, self.processor, "normalise")
 
     async def record(
         self, kind: str, side: str, id: object, tenant: str = "home"

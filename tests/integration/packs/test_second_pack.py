@@ -10,15 +10,13 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.postgres.dirty import claim_dirty, forget_dirty
-from connectors.postgres.pool import connection
 from schemas.events import RecordEmbedded, RecordNormalised
 from schemas.results import DONE
 from schemas.tenants import Tenant
 from schemas.topics import CORE_OPPORTUNITY, EMBED_DONE, MATCH_RESULT
 from tests.integration.normalise.bench import NormaliseBench
 from tests.integration.normalise.source_feed import SourceFeed
-from tests.platform import PlatformDatabase, platform_database
+from tests.platform import PlatformDatabase, platform_database, work_off_marks
 from tests.stack import RunningStack
 from workers.decide import DecideProcessor
 from workers.match import MatchProcessor
@@ -142,10 +140,7 @@ class Line:
         matched = await self._sent(MATCH_RESULT)
         heard = [*normalised, *matched]
         assert await self.decide.process(heard) == [DONE] * len(heard)
-        async with connection(self.database.pool) as opened:
-            while claims := await claim_dirty(opened, "decide", 200, lease_seconds=60):
-                await self.decide.process_dirty([one.item for one in claims])
-                await forget_dirty(opened, "decide", claims)
+        await work_off_marks(self.database.pool, self.decide, "decide")
 
     async def decisions(self) -> list[dict[str, Any]]:
         rows = await self.database.pool.fetch(

@@ -8,13 +8,12 @@ from typing import Any
 
 import orjson
 
-from connectors.postgres.pool import transaction
-from connectors.postgres.timers import claim_due_timers
 from schemas import topics
-from schemas.events import DecisionMade, ReviewCommanded, TimerDue
+from schemas.events import DecisionMade, ReviewCommanded
 from schemas.results import Outcome
 from schemas.tenants import Tenant
 from tests.integration.decide.world import NOW, World
+from tests.platform import due_timers
 from workers.review import ReviewProcessor
 from workers.runtime.processor import Incoming
 
@@ -96,23 +95,8 @@ class ReviewDesk:
 
     async def time_passes(self, now: datetime) -> None:
         """Fires the timers that are due, as the timers worker does."""
-        async with transaction(self.world.pool) as writing:
-            due = await claim_due_timers(writing, now, 100)
-        batch = [
-            self.world.incoming(
-                topics.TIMER_DUE,
-                TimerDue(
-                    tenant=one.tenant,
-                    pack=one.pack,
-                    emitted_at=now,
-                    timer_id=one.timer_id,
-                    kind=one.kind,
-                    subject=one.subject,
-                    due_at=one.due_at,
-                ),
-            )
-            for one in due
-        ]
+        due = await due_timers(self.world.pool, now)
+        batch = [self.world.incoming(topics.TIMER_DUE, one) for one in due]
         await self.processor(now=now).process(batch)
 
     async def changes(self) -> list[str]:
