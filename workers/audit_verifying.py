@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from connectors.postgres.audit_log import read_audit_head, read_checkpoints, read_log
@@ -66,9 +67,10 @@ async def verify_tenant(
             except CheckpointError as problem:
                 unreadable.append(Finding(stored.size, f"a stored checkpoint: {problem}"))
         verifier = LogVerifier(tenant, checkpoints)
-        async for rows in read_log(reading, tenant):
-            verifier.take(rows)
-            on_progress(verifier.result.size, head.size if head else verifier.result.size)
+        async with aclosing(read_log(reading, tenant)) as pages:
+            async for rows in pages:
+                verifier.take(rows)
+                on_progress(verifier.result.size, head.size if head else verifier.result.size)
     expected = {
         "size": head.size if head else 0,
         "chain": head.chain_hash if head else chain_start(tenant),

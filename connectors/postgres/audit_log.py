@@ -5,7 +5,8 @@ Only SQL is here; what the hashes mean is `streams.audit`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -117,25 +118,42 @@ _COLUMNS = "seq, event_id::text, at, actor, action, subject, body, leaf_hash, ch
 
 async def read_log(
     connection: Connection, tenant: str, *, after: int = 0, until: int | None = None
-) -> AsyncIterator[Sequence[AuditRow]]:
-    """The log in order, a few MB at a time; run it in a REPEATABLE READ transaction for one state."""
+) -> AsyncGenerator[Sequence[AuditRow], None]:
+    """The log in order, a few MB at a time; run it in a REPEATABLE READ transaction for one state.
+
+    While the caller works on a page the database reads the next one: until the end of the log the
+    connection does nothing else. Close the iterator (`contextlib.aclosing`) where it may not be read
+    to its end.
+    """
     rows_at_once = 500
-    while True:
-        rows: Sequence[Any] = await connection.fetch(
-            f"""select {_COLUMNS} from ops.audit_log
-                 where tenant = $1 and seq > $2 and ($3::bigint is null or seq <= $3)
-                 order by seq limit $4""",
-            tenant,
-            after,
-            until,
-            rows_at_once,
-        )
-        if not rows:
-            return
-        yield rows
-        after = rows[-1]["seq"]
+    rows: Sequence[Any] = await _page(connection, tenant, after, until, rows_at_once)
+    while rows:
         mean = max(1, sum(len(row["body"]) for row in rows) // len(rows))
         rows_at_once = min(_MOST_ROWS, max(50, _PAGE_BYTES // mean))
+        following = asyncio.ensure_future(
+            _page(connection, tenant, rows[-1]["seq"], until, rows_at_once)
+        )
+        await asyncio.sleep(0)  # lets it send its statement
+        try:
+            yield rows
+            rows = await following
+        finally:
+            following.cancel()
+            await asyncio.wait([following])  # the connection is free again
+
+
+async def _page(
+    connection: Connection, tenant: str, after: int, until: int | None, limit: int
+) -> Sequence[Any]:
+    return await connection.fetch(
+        f"""select {_COLUMNS} from ops.audit_log
+             where tenant = $1 and seq > $2 and ($3::bigint is null or seq <= $3)
+             order by seq limit $4""",
+        tenant,
+        after,
+        until,
+        limit,
+    )
 
 
 async def read_record(connection: Connection, tenant: str, event_id: str) -> AuditRow | None:

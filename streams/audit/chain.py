@@ -10,18 +10,20 @@ be checked against it without parsing the payload.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 import orjson
 
 _START = b"revops audit chain 1\x00"
 
 
-@dataclass(frozen=True, slots=True)
-class AuditHeader:
-    """What a record says beside its payload. `seq` counts from 1 within the tenant."""
+class AuditHeader(NamedTuple):
+    """What a record says beside its payload. `seq` counts from 1 within the tenant.
+
+    A tuple, since verification makes one of every record and a frozen dataclass takes four times as long.
+    """
 
     tenant: str
     seq: int

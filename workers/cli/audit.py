@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 from uuid import UUID
@@ -204,8 +204,9 @@ async def _whole(settings: Settings, tenant: str, out: TextIO | None) -> int:
             },
             out,
         )
-        async for rows in read_log(reading, tenant):
-            count += _records(rows, out)
+        async with aclosing(read_log(reading, tenant)) as pages:
+            async for rows in pages:
+                count += _records(rows, out)
     return count
 
 

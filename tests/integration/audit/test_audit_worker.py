@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,6 +90,16 @@ async def test_what_comes_again_is_logged_once_and_the_chain_is_sound(
     result = await verification(database)
     assert result.is_sound
     assert result.size == 302
+
+
+async def test_reading_a_log_may_end_early(database: PlatformDatabase) -> None:
+    await processor(database).process([decision(number) for number in range(1, 701)])
+    async with database.pool.acquire() as connection, connection.transaction():
+        async with aclosing(read_log(connection, "home")) as pages:
+            first = await anext(pages)
+        head = await read_audit_head(connection, "home")
+    assert head
+    assert 0 < len(first) < head.size == 700
 
 
 async def test_two_workers_at_once_make_one_chain(database: PlatformDatabase) -> None:
