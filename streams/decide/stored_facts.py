@@ -30,6 +30,9 @@ from streams.decide.values import Missing, Unknown, Value, ValueType, read_value
 
 _COMPUTED = (Clock, DaysBetween, AddDays, Arithmetic, Count, Choose)
 _MADE_ANEW = (LedgerTotal, RecordField, Competing)
+_REASONS = {str(one): one for one in Missing}
+_TEXTS = ValueType.TEXTS
+"""Bound once, like the reasons: a history has many thousands of facts."""
 
 
 class StoredFacts:
@@ -47,6 +50,10 @@ class StoredFacts:
             for name, declared in self._declared.items()
             if isinstance(declared.source, _MADE_ANEW)
             and not (isinstance(declared.source, RecordField) and declared.values is None)
+        }
+        self._absent = {
+            name: Unknown(Missing.ABSENT, f"{declared.meaning} is missing")
+            for name, declared in self._declared.items()
         }
 
     def read(self, stored: Mapping[str, Any], as_of: date) -> FactSet:
@@ -91,14 +98,12 @@ class StoredFacts:
             if found is not None:
                 return found
         if "unknown" in one:
-            return Unknown(Missing(one["unknown"]), one.get("detail", ""))
+            return Unknown(_REASONS[one["unknown"]], one.get("detail", ""))
         raw = one.get("value")
-        if declared.type is ValueType.TEXTS:
+        if declared.type is _TEXTS:
             return tuple(raw or ())
         value = read_value(declared.type, raw, zone=self._builder.zone)
-        if value is None:
-            return Unknown(Missing.ABSENT, f"{declared.meaning} is missing")
-        return value
+        return self._absent[name] if value is None else value
 
 
 def _made_anew(
