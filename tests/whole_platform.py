@@ -46,7 +46,7 @@ from workers.local import PLATFORM_DATABASE, platform_environment, saved_environ
 from workers.local_platform import LocalPlatform
 from workers.match import MatchProcessor
 from workers.settings import Settings
-from workers.tenants import load_tenants
+from workers.tenants import load_tenants, packs_in_use
 
 PACK = "pod"
 SETTLE_SECONDS = 900.0
@@ -55,11 +55,18 @@ _BETWEEN_LOOKS_SECONDS = 0.2
 """Nothing waits so often in a row, so far apart, before the platform counts as settled."""
 
 _MARKS = {
-    "odoo": "update crm_tag set color = %s where id = (select min(id) from crm_tag)",
-    "apn": "update apn_users set last_modified_date = to_timestamp(%s)"
-    " where id = (select min(id) from apn_users)",
+    "odoo": ("crm_tag", "color", "id = (select min(id) from crm_tag)"),
+    "apn": ("apn_users", "role", "id = (select min(id) from apn_users)"),
+    "dynamics": ("systemuser", "title", "fullname = '# Integration'"),
+    "partner_center": (
+        "agreement",
+        "agreed_by",
+        "agreement_type = 'MicrosoftCloudAgreement' and customer_tenant_id::text ="
+        " (select min(customer_tenant_id::text) from agreement"
+        " where agreement_type = 'MicrosoftCloudAgreement')",
+    ),
 }
-"""By kind of source: a change that no record rests on."""
+"""By source: table, column and row of a change that no record rests on."""
 
 
 class WholePlatform:
@@ -140,7 +147,8 @@ class WholePlatform:
         """Returns when nothing is on its way any more."""
         self._marks += 1
         for (_, source), database in self.databases.items():
-            self.change(database, _MARKS[source], self._marks)
+            table, column, row = _MARKS[source]
+            self.change(database, f"update {table} set {column} = {self._marks} where {row}")
         await comes_true(self._marks_arrived, "the last changes to arrive in raw", SETTLE_SECONDS)
 
         async def nothing_waits() -> bool:
@@ -164,14 +172,18 @@ class WholePlatform:
     def inputs(self) -> dict[str, list[str]]:
         """The topics that each worker reads."""
         tenants = load_tenants(Settings.load().config.directory)
+        decisions, reviews = (
+            [f"{pack}.{stream}" for pack in packs_in_use(tenants.values())]
+            for stream in ("decision", "review")
+        )
         return {
             "normalise": sorted({topic for one in sources_of(tenants) for topic in one.topics}),
             "embed": [CORE_OPPORTUNITY],
             "match": list(MatchProcessor.topics),
             "decide": list(DECIDE_TOPICS),
-            "review": [f"{PACK}.decision", COMMAND_REVIEW, TIMER_DUE, AUDIT_EVENT],
-            "act": [f"{PACK}.decision", f"{PACK}.review", TIMER_DUE],
-            "audit": [AUDIT_EVENT, f"{PACK}.decision"],
+            "review": [*decisions, COMMAND_REVIEW, TIMER_DUE, AUDIT_EVENT],
+            "act": [*decisions, *reviews, TIMER_DUE],
+            "audit": [AUDIT_EVENT, *decisions],
             "spend": [CONFIG_RULES],
             "poll": [CAPTURE_NOTIFICATION],
         }
@@ -214,11 +226,12 @@ class WholePlatform:
 
     async def _marks_arrived(self) -> bool:
         """What was committed in a source before its mark has arrived before it."""
+        marked = [(f"{source}.{table}", column) for source, (table, column, _) in _MARKS.items()]
         arrived = await self.ask(
             """select distinct tenant, source_table from raw.rows
-                where (source_table = 'odoo.crm_tag' and image ->> 'color' = $1)
-                   or (source_table = 'apn.apn_users'
-                       and (image ->> 'last_modified_date')::timestamptz = to_timestamp($1::int))""",
+                 join unnest($2::text[], $3::text[]) as mark(name, field) on source_table = name
+                where image ->> field = $1""",
             str(self._marks),
+            *map(list, zip(*marked, strict=True)),
         )
         return len(arrived) == len(self.databases)

@@ -54,7 +54,7 @@ def find_local_stack() -> None:
 
 
 def saved_environment(stack: LocalStack) -> dict[str, str]:
-    """The connections of sources that `save_environment` kept."""
+    """What `save_environment` kept."""
     path = _environment_file(stack)
     if not path.is_file():
         return {}
@@ -63,10 +63,11 @@ def saved_environment(stack: LocalStack) -> dict[str, str]:
 
 
 def save_environment(stack: LocalStack, variables: dict[str, str]) -> None:
-    """Keeps connections of sources for later commands, readable by this user alone."""
+    """Keeps connections of sources and the like for later commands, readable by this user alone."""
+    kept = saved_environment(stack) | variables
     path = _environment_file(stack)
     path.touch(mode=0o600, exist_ok=True)
-    path.write_text("".join(f"{name}={value}\n" for name, value in sorted(variables.items())))
+    path.write_text("".join(f"{name}={value}\n" for name, value in sorted(kept.items())))
 
 
 def _environment_file(stack: LocalStack) -> Path:

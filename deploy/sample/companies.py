@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from deploy.sample.draft import Account, WorldDraft
+from deploy.sample.draft import Account, Draft, WorldDraft
 from deploy.sample.vocabulary import Country, Person, weighted_country, words
 
 
@@ -35,7 +35,7 @@ class Customer:
 
 
 def new_customer(
-    draft: WorldDraft,
+    draft: Draft,
     *,
     name: str | None = None,
     label: str | None = None,
@@ -67,7 +67,7 @@ def new_customer(
     )
 
 
-def sibling_of(draft: WorldDraft, customer: Customer, name: str) -> Customer:
+def sibling_of(draft: Draft, customer: Customer, name: str) -> Customer:
     """Another company of the same group: same web domain, other name, people and city."""
     city, state = draft.rng.choice(customer.country.cities)
     return replace(

@@ -179,8 +179,8 @@ class DealWriter:
         contacts = [deal.contact] if rng.random() < 0.9 else []
         row = {
             "id": row_id,
-            "title": deal.fill(rng.choice(deal.theme.ace_titles)),
-            "description": self._text(deal, deal.theme.ace_texts),
+            "title": deal.fill(rng.choice(deal.theme.vendor_titles)),
+            "description": self._text(deal, deal.theme.vendor_texts),
             "company": self._spelt(company),
             "domain": "" if rng.random() < 0.1 else company.domain,
             "country": company.country.name if rng.random() < 0.5 else company.country.code,

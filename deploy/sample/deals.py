@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from deploy.sample.companies import Customer
-from deploy.sample.draft import OWN_COMPANY_ID, WorldDraft
+from deploy.sample.draft import OWN_COMPANY_ID, Draft, WorldDraft
 from deploy.sample.tables import Row
 from deploy.sample.vocabulary import Person, Theme, themes, words
 
@@ -57,18 +58,19 @@ class Deal:
 
 
 def new_deal(
-    draft: WorldDraft,
+    draft: Draft,
     customer: Customer,
     *,
+    about: Sequence[Theme] = (),
     created_days_ago: int | None = None,
     close_in_days: int | None = 45,
     avoid: frozenset[str] = frozenset(),
 ) -> Deal:
-    """A deal of that customer; `avoid` names themes (`Theme.key`) that it must not be about."""
+    """A deal of that customer, about one of these themes or of all; `avoid` names some (`Theme.key`)."""
     rng = draft.rng
     created = rng.randint(12, 80) if created_days_ago is None else created_days_ago
     return Deal(
-        theme=rng.choice([theme for theme in themes() if theme.key not in avoid]),
+        theme=rng.choice([theme for theme in about or themes() if theme.key not in avoid]),
         count=rng.choice((8, 14, 23, 35, 42, 60, 85, 120, 180, 260, 400, 750)),
         city=customer.city,
         system=rng.choice(words()["systems"]),
@@ -163,8 +165,8 @@ def write_ace(draft: WorldDraft, customer: Customer, deal: Deal, **changes: Any)
         "company_id": customer.apn_company_id,
         "customer_company_name": customer.name,
         "customer_website": None if rng.random() < 0.06 else f"https://{customer.domain}",
-        "project_title": deal.fill(rng.choice(deal.theme.ace_titles)),
-        "project_description": deal.fill(rng.choice(deal.theme.ace_texts)),
+        "project_title": deal.fill(rng.choice(deal.theme.vendor_titles)),
+        "project_description": deal.fill(rng.choice(deal.theme.vendor_texts)),
         "industry": words()["industries"][customer.industry][1],
         "use_case": deal.theme.use_case,
         "delivery_model": rng.choice(_DELIVERY_MODELS),

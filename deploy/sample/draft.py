@@ -50,24 +50,49 @@ class Account:
 
 
 @dataclass(slots=True)
-class WorldDraft:
-    """A world in the making."""
+class Draft:
+    """What the draft of any world has: chance, names, and dates relative to the as-of date."""
 
     rng: random.Random
     as_of: date
+    names: NameMaker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = NameMaker(self.rng)
+
+    def moment(self, day: date) -> datetime:
+        """A moment of that day within office hours, to the microsecond, without a zone (Odoo's way)."""
+        seconds = self.rng.randint(7 * 3600, 18 * 3600)
+        return datetime.combine(day, time()) + timedelta(
+            seconds=seconds, microseconds=self.rng.randint(0, 999_999)
+        )
+
+    def zoned_moment(self, day: date) -> datetime:
+        """The same with its zone (the APN database's way)."""
+        return self.moment(day).replace(tzinfo=UTC)
+
+    def days_ago(self, days: int) -> date:
+        """The day that many days before the as-of date."""
+        return self.as_of - timedelta(days=days)
+
+    def money(self, low: int, high: int, step: int = 50) -> Decimal:
+        """A round amount."""
+        return Decimal(self.rng.randrange(low, high, step))
+
+
+@dataclass(slots=True)
+class WorldDraft(Draft):
+    """A world in the making."""
+
     months: int
     odoo: SourceDatabase = field(default_factory=lambda: SourceDatabase.empty(ODOO_TABLES))
     apn: SourceDatabase = field(default_factory=lambda: SourceDatabase.empty(APN_TABLES))
-    names: NameMaker = field(init=False)
     lookups: Lookups = field(init=False)
     accounts: list[Account] = field(default_factory=list)
     labels: list[LabelledPair] = field(default_factory=list)
     _shuffled_ids: dict[str, list[int]] = field(default_factory=dict)
     _next_block: dict[str, int] = field(default_factory=dict)
     _apn_ids: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.names = NameMaker(self.rng)
 
     @classmethod
     def continuing(
@@ -113,25 +138,6 @@ class WorldDraft:
             if apn_id not in self._apn_ids:
                 self._apn_ids.add(apn_id)
                 return apn_id
-
-    def moment(self, day: date) -> datetime:
-        """A moment of that day within office hours, to the microsecond, without a zone (Odoo's way)."""
-        seconds = self.rng.randint(7 * 3600, 18 * 3600)
-        return datetime.combine(day, time()) + timedelta(
-            seconds=seconds, microseconds=self.rng.randint(0, 999_999)
-        )
-
-    def zoned_moment(self, day: date) -> datetime:
-        """The same with its zone (the APN database's way)."""
-        return self.moment(day).replace(tzinfo=UTC)
-
-    def days_ago(self, days: int) -> date:
-        """The day that many days before the as-of date."""
-        return self.as_of - timedelta(days=days)
-
-    def money(self, low: int, high: int, step: int = 50) -> Decimal:
-        """A round amount."""
-        return Decimal(self.rng.randrange(low, high, step))
 
 
 def month_start(day: date, months_back: int = 0) -> date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,7 +50,22 @@ async def run_day(
     pace: float = 1.0,
     on_commit: OnCommit | None = None,
 ) -> list[CommitReport]:
+    """The day of the first sample, as `run_transactions` runs it."""
+    dsns = {"odoo": odoo_dsn, "apn": apn_dsn}
+    return await run_transactions(dsns, plan, clock=clock, pace=pace, on_commit=on_commit)
+
+
+async def run_transactions(
+    dsns: Mapping[str, str],
+    plan: Sequence[Transaction],
+    *,
+    clock: Clock | None = None,
+    pace: float = 1.0,
+    on_commit: OnCommit | None = None,
+) -> list[CommitReport]:
     """All transactions committed; the reports in the order of their commits.
+
+    `dsns` has the address of each database that they name.
 
     Each begins at `at / pace` seconds (`float("inf")`: as soon as it may), after what it depends on,
     and commits after what it has to outlast. Without a `clock` a transaction's time is the system's.
@@ -61,7 +76,7 @@ async def run_day(
             name: await stack.enter_async_context(
                 asyncpg.create_pool(dsn, min_size=CONNECTIONS, max_size=CONNECTIONS)
             )
-            for name, dsn in (("odoo", odoo_dsn), ("apn", apn_dsn))
+            for name, dsn in dsns.items()
         }
         runner = _Runner(pools, plan, clock or _system_clock, pace, on_commit)
         async with asyncio.TaskGroup() as group:
@@ -162,13 +177,13 @@ async def _execute(connection: asyncpg.Connection, statement: Statement, moment:
                 f"INSERT INTO {table} ({', '.join(map(_quoted, columns))}) VALUES ({places})",
                 [tuple(_value(v) for v in resolved(row, moment).values()) for row in rows],
             )
-        case Update(table, ids, changes):
+        case Update(table, ids, changes, key):
             values = [_value(value) for value in resolved(changes, moment).values()]
             places = ", ".join(
                 f"{_quoted(column)} = ${number}" for number, column in enumerate(changes, start=1)
             )
             await connection.execute(
-                f"UPDATE {table} SET {places} WHERE id = ANY(${len(values) + 1}::integer[])",
+                f"UPDATE {table} SET {places} WHERE {key} = ANY(${len(values) + 1})",
                 *values,
                 list(ids),
             )

@@ -23,7 +23,7 @@ from deploy.sample.labels import UNMATCHED, LabelledPair, Scenario
 from deploy.sample.lookups import add_lookups
 from deploy.sample.pairs import write_scenarios
 from deploy.sample.scenarios import RECIPES, SCENARIOS
-from deploy.sample.tables import SourceDatabase
+from deploy.sample.tables import SourceContent, SourceDatabase
 
 ROWS_PER_ROUND = 65_000
 """About how many rows the default world has, most of them billing."""
@@ -107,6 +107,14 @@ class SampleWorld:
     def scenario_by_name(self) -> Mapping[str, Scenario]:
         """The scenarios by name."""
         return {scenario.name: scenario for scenario in self.scenarios}
+
+    @property
+    def sources(self) -> Mapping[str, SourceContent]:
+        """What makes each source's database, by the source's name."""
+        return {
+            "odoo": SourceContent("odoo.sql", self.odoo),
+            "apn": SourceContent("apn.sql", self.apn),
+        }
 
     def rows(self) -> int:
         """How many rows both databases have."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -14,7 +14,7 @@ import asyncpg
 
 from deploy.sample.cost_report import COST_COLUMNS, CostRow
 from deploy.sample.generate import SampleWorld
-from deploy.sample.tables import Row, SourceDatabase
+from deploy.sample.tables import Row, SourceContent
 
 FIRST_FREE_ID = 1_000_000
 """Sequences go on from here, so that rows of the scripted day and rows typed by hand never collide."""
@@ -48,29 +48,42 @@ async def create_sources(
     if_exists: str = "error",
     progress: Progress | None = None,
 ) -> CreatedSources:
-    """Both source databases with all rows of the world, references checked by PostgreSQL.
-
-    `admin_dsn` is any database of a role that may create databases (and drop them, with
-    `if_exists="recreate"`). `if_exists`: `error` raises `SourcesExistError`, `reuse` leaves a database
-    that holds tables as it is, `recreate` drops it first and ends its connections.
-    """
-    if if_exists not in ("error", "reuse", "recreate"):
-        raise ValueError(f"if_exists is {if_exists!r}: say error, reuse or recreate")
-    plans = ((odoo_database, "odoo.sql", world.odoo), (apn_database, "apn.sql", world.apn))
-    reused: list[str] = []
-    for database, _, _ in plans:
-        if not await _make_empty(admin_dsn, database, if_exists):
-            reused.append(database)
-    report = _RowCounter(progress, sum(db.count() for name, _, db in plans if name not in reused))
-    for database, script, rows in plans:
-        if database not in reused:
-            await _fill(dsn_of(admin_dsn, database), script, rows, database, report)
+    """Both source databases with all rows of the world; arguments as `create_databases` has them."""
+    sources = world.sources
+    contents = {odoo_database: sources["odoo"], apn_database: sources["apn"]}
+    rows, reused = await create_databases(
+        admin_dsn, contents, if_exists=if_exists, progress=progress
+    )
     return CreatedSources(
         odoo_dsn=dsn_of(admin_dsn, odoo_database),
         apn_dsn=dsn_of(admin_dsn, apn_database),
-        rows=report.done,
-        reused=tuple(reused),
+        rows=rows,
+        reused=reused,
     )
+
+
+async def create_databases(
+    admin_dsn: str,
+    contents: Mapping[str, SourceContent],
+    *,
+    if_exists: str = "error",
+    progress: Progress | None = None,
+) -> tuple[int, tuple[str, ...]]:
+    """The named databases with all their rows, references checked by PostgreSQL.
+
+    `admin_dsn` is any database of a role that may create databases (and drop them, with
+    `if_exists="recreate"`). `if_exists`: `error` raises `SourcesExistError`, `reuse` leaves a database
+    that holds tables as it is, `recreate` drops it first and ends its connections. Gives how many rows
+    were loaded, and which databases were left as they were.
+    """
+    if if_exists not in ("error", "reuse", "recreate"):
+        raise ValueError(f"if_exists is {if_exists!r}: say error, reuse or recreate")
+    reused = [name for name in contents if not await _make_empty(admin_dsn, name, if_exists)]
+    new = {name: content for name, content in contents.items() if name not in reused}
+    report = _RowCounter(progress, sum(content.rows.count() for content in new.values()))
+    for name, content in new.items():
+        await _fill(dsn_of(admin_dsn, name), content, name, report)
+    return report.done, tuple(reused)
 
 
 async def drop_sources(admin_dsn: str, *databases: str) -> None:
@@ -168,10 +181,9 @@ async def _has_tables(dsn: str) -> bool:
         await connection.close()
 
 
-async def _fill(
-    dsn: str, script: str, rows: SourceDatabase, database: str, report: _RowCounter
-) -> None:
-    text = resources.files("deploy.sample").joinpath(script).read_text(encoding="utf-8")
+async def _fill(dsn: str, content: SourceContent, database: str, report: _RowCounter) -> None:
+    rows = content.rows
+    text = resources.files("deploy.sample").joinpath(content.script).read_text(encoding="utf-8")
     before, after = text.split(_AFTER_ROWS)
     connection = await asyncpg.connect(dsn, command_timeout=600)
     try:

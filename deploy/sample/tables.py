@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 Row = dict[str, Any]
 """One row by column name. Values are what the database holds: naive UTC datetimes where the column
 has no zone, `Decimal` money, dicts for jsonb. A column that is not named is NULL."""
 
-Key = int | tuple[int, int]
-"""A row's key: its id, or both columns of a many-to-many table."""
+Key = int | str | tuple[int, int] | tuple[str, str]
+"""A row's key: its id or GUID, or both columns of a key of two."""
 
 ODOO_TABLES: tuple[str, ...] = (
     "res_currency",
@@ -75,6 +76,14 @@ class SourceDatabase:
         self._last_ids[table] = max(self._last_ids.get(table, 0), row_id)
         return row_id
 
+    def add(self, table: str, row: Row, *key: str) -> None:
+        """Add a row under the text in its key column, or in both of them."""
+        values = [row[column] for column in key]
+        name: Key = values[0] if len(values) == 1 else (values[0], values[1])
+        if name in self.tables[table]:
+            raise ValueError(f"{table} has a row {name} already")
+        self.tables[table][name] = row
+
     def link(self, table: str, first: str, second: str, pair: tuple[int, int]) -> None:
         """Add a row of a many-to-many table."""
         self.tables[table][pair] = {first: pair[0], second: pair[1]}
@@ -90,7 +99,8 @@ class SourceDatabase:
 
     def rows(self, table: str) -> Iterator[Row]:
         """The rows of a table in key order."""
-        return (row for _, row in sorted(self.tables[table].items()))
+        by_key: Callable[[tuple[Any, Row]], Any] = itemgetter(0)
+        return (row for _, row in sorted(self.tables[table].items(), key=by_key))
 
     def count(self) -> int:
         """How many rows there are in all tables."""
@@ -103,3 +113,11 @@ class SourceDatabase:
             for table, rows in self.tables.items()
         }
         return SourceDatabase(tables, _last_ids=dict(self._last_ids))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContent:
+    """What makes a source database: its schema, as a script of `deploy.sample`, and all its rows."""
+
+    script: str
+    rows: SourceDatabase

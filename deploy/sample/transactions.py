@@ -30,11 +30,12 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The same new values in one or more rows, found by id."""
+    """The same new values in one or more rows, found by the key column."""
 
     table: str
-    ids: tuple[int, ...]
+    ids: tuple[int, ...] | tuple[str, ...]
     changes: Row
+    key: str = "id"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,10 @@ class Theme:
     key: str
     short: str
     crm_titles: tuple[str, ...]
-    ace_titles: tuple[str, ...]
+    vendor_titles: tuple[str, ...]
     translated: Mapping[str, str]
     crm_texts: tuple[str, ...]
-    ace_texts: tuple[str, ...]
+    vendor_texts: tuple[str, ...]
     use_case: str
     products: tuple[str, ...]
 
@@ -89,21 +89,21 @@ def countries() -> tuple[Country, ...]:
 
 
 @cache
-def themes() -> tuple[Theme, ...]:
-    """All subjects of deals."""
+def themes(file: str = "themes.yaml") -> tuple[Theme, ...]:
+    """All subjects of deals; `file` is another list of them, for another programme."""
     return tuple(
         Theme(
             key=entry["key"],
             short=entry["short"],
             crm_titles=tuple(entry["crm_titles"]),
-            ace_titles=tuple(entry["ace_titles"]),
+            vendor_titles=tuple(entry["vendor_titles"]),
             translated=entry["translated"],
             crm_texts=tuple(entry["crm_texts"]),
-            ace_texts=tuple(entry["ace_texts"]),
+            vendor_texts=tuple(entry["vendor_texts"]),
             use_case=entry["use_case"],
             products=tuple(entry["products"]),
         )
-        for entry in _read("themes.yaml")
+        for entry in _read(file)
     )
 
 

@@ -1,4 +1,7 @@
-"""One platform for all tests of this folder: two tenants, and a third with a real Odoo's rows."""
+"""One platform for all tests of this folder.
+
+Two tenants of one pack, one of another pack, and one with a real Odoo's rows where they are there.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.sample.csp import CspWorld
 from deploy.sample.generate import SampleWorld
-from deploy.sample.load import create_sources
+from deploy.sample.load import create_databases
 from tests.e2e.real_odoo import REAL_ODOO, create_real_sources, real_tenant
 from tests.e2e.worlds import AS_OF, neighbouring_worlds
 from tests.stack import own_stack
@@ -18,7 +22,8 @@ from tests.whole_platform import WholePlatform
 
 collect_ignore = [] if REAL_ODOO.is_dir() else ["test_real_odoo.py"]
 
-HOME, SECOND, REAL = "home", "second", "real"
+HOME, SECOND, HARBOUR, REAL = "home", "second", "harbour", "real"
+SHIPPED = Path(__file__).parents[2] / "deploy" / "sample" / "config" / "tenants" / "harbour.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -28,27 +33,33 @@ def worlds() -> Mapping[str, SampleWorld]:
 
 
 @pytest.fixture(scope="session")
+def reseller() -> CspWorld:
+    """What the sources of the other pack's tenant hold."""
+    return CspWorld.build(7, AS_OF, background=12)
+
+
+@pytest.fixture(scope="session")
 async def running(
-    worlds: Mapping[str, SampleWorld], tmp_path_factory: pytest.TempPathFactory
+    worlds: Mapping[str, SampleWorld],
+    reseller: CspWorld,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[WholePlatform]:
     """The platform with every worker, when it has worked through all that the sources hold."""
     configuration = tmp_path_factory.mktemp("configuration")
-    tenants = [*worlds, *([REAL] if REAL_ODOO.is_dir() else [])]
+    tenants = described_tenants()
     write_tenant_files(configuration, tenants)
     databases = {
-        (tenant, source): f"{source}_{tenant}" for tenant in tenants for source in ("odoo", "apn")
+        (tenant, source): f"{source}_{tenant}"
+        for tenant, described in tenants.items()
+        for source in described["sources"]
     }
     with own_stack() as stack:
         platform = WholePlatform(stack, databases, AS_OF, configuration)
         with platform.settings():
             await platform.start()
-            for tenant, world in worlds.items():
-                await create_sources(
-                    stack.postgres_dsn("postgres"),
-                    odoo_database=databases[tenant, "odoo"],
-                    apn_database=databases[tenant, "apn"],
-                    world=world,
-                )
+            for tenant, world in {**worlds, HARBOUR: reseller}.items():
+                contents = {databases[tenant, name]: one for name, one in world.sources.items()}
+                await create_databases(stack.postgres_dsn("postgres"), contents)
             if REAL in tenants:
                 create_real_sources(stack, databases[REAL, "odoo"], databases[REAL, "apn"])
             await platform.capture()
@@ -62,12 +73,20 @@ def platform(running: WholePlatform) -> Iterator[WholePlatform]:
         yield running
 
 
-def write_tenant_files(configuration: Path, tenants: list[str]) -> None:
+def described_tenants() -> dict[str, dict[str, Any]]:
+    """What the tenant files say, but for how and where the sources are captured."""
+    described = {HOME: sample_tenant(), SECOND: sample_tenant()}
+    described[HARBOUR] = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    if REAL_ODOO.is_dir():
+        described[REAL] = real_tenant()
+    return described
+
+
+def write_tenant_files(configuration: Path, tenants: Mapping[str, dict[str, Any]]) -> None:
     """A file for each tenant; one of them is captured by polling."""
     folder = configuration / "tenants"
     folder.mkdir()
-    for tenant in tenants:
-        described = real_tenant() if tenant == REAL else sample_tenant()
+    for tenant, described in tenants.items():
         described["tenant"] = tenant
         for source, settings in described["sources"].items():
             settings["capture"] = "poll" if tenant == SECOND else "debezium"

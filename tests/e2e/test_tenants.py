@@ -27,7 +27,7 @@ from tests.whole_platform import PACK, WholePlatform
 from workers.adapters import open_index
 from workers.context import kafka_client_options
 from workers.settings import Settings
-from workers.tenants import load_tenants
+from workers.tenants import load_tenants, packs_in_use
 
 pytestmark = pytest.mark.platform
 
@@ -112,7 +112,8 @@ async def test_no_record_of_a_topic_speaks_of_another_tenant(
 ) -> None:
     settings = Settings.load()
     tenants = load_tenants(settings.config.directory)
-    declared = {one.name for one in catalogue(captured_tables(tenants.values()), (PACK,))}
+    packs = packs_in_use(tenants.values())
+    declared = {one.name for one in catalogue(captured_tables(tenants.values()), packs)}
     async with RunningStack(platform.stack).admin() as admin:
         present = {name for name in await admin.list_topics() if not name.startswith("_")}
     assert present == declared

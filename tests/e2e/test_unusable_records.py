@@ -13,9 +13,16 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from connectors.kafka.reading import read_to_end
-from schemas.topics import CAPTURE_NOTIFICATION, CONFIG_RULES, CORE_OPPORTUNITY, OPS_HEALTH
+from schemas.topics import (
+    CAPTURE_NOTIFICATION,
+    CONFIG_RULES,
+    CORE_OPPORTUNITY,
+    OPS_HEALTH,
+    pack_topics,
+)
+from streams.packs import installed_packs
 from tests.e2e.conftest import HOME
-from tests.whole_platform import PACK, WholePlatform
+from tests.whole_platform import WholePlatform
 from workers.context import WorkerContext, kafka_client_options, worker_context
 from workers.dead_letter_office import DeadLetter, dead_letters, replay
 from workers.settings import Settings
@@ -25,7 +32,11 @@ pytestmark = pytest.mark.platform
 SIGNALS = {CONFIG_RULES}
 """Topics whose records only tell that something changed; nobody reads what they say."""
 
-MAY_HOLD_A_NUL = {OPS_HEALTH, CAPTURE_NOTIFICATION, f"{PACK}.decision", f"{PACK}.review"}
+MAY_HOLD_A_NUL = {
+    OPS_HEALTH,
+    CAPTURE_NOTIFICATION,
+    *(topic.name for pack in installed_packs() for topic in pack_topics(pack)),
+}
 """Topics of which no worker keeps a text, or some worker only where there is something to do."""
 
 PASSED_OVER = {("match", CORE_OPPORTUNITY)}

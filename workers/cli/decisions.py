@@ -23,7 +23,7 @@ from workers.cli.decision_explained import Explained, show_explained
 from workers.cli.decision_origins import read_origins
 from workers.cli.decisions_at_risk import at_risk
 from workers.cli.decisions_report import report
-from workers.cli.demo_screen import Arrived, decision_line
+from workers.cli.demo_screen import Arrived, Meanings, decision_line, outcome_meanings
 from workers.cli.output import (
     Output,
     console,
@@ -141,6 +141,7 @@ def follow(
 ) -> None:
     """Prints decisions as they come, until interrupted; one JSON object a line with --output json."""
     settings, whose, which = _whose(tenant, pack)
+    meanings = outcome_meanings(settings.config.directory)
 
     async def work() -> None:
         consumer = AIOKafkaConsumer(
@@ -152,7 +153,9 @@ def follow(
         await consumer.start()
         try:
             async for record in consumer:
-                _print(record.value, record.timestamp, whose, outcome, output)
+                made = _decision(record.value)
+                if made and made.tenant == whose and outcome in (None, made.outcome):
+                    _print(made, record.timestamp, meanings, output)
         finally:
             await consumer.stop()
 
@@ -162,23 +165,22 @@ def follow(
         console.print("")
 
 
-def _print(
-    value: bytes | None, sent_ms: int, tenant: str, outcome: str | None, output: Output
-) -> None:
+def _decision(value: bytes | None) -> DecisionMade | None:
     try:
-        made = DecisionMade.model_validate_json(value or b"")
+        return DecisionMade.model_validate_json(value or b"")
     except ValidationError:
         console.print("[red]a record that is no decision[/]")
-        return
-    if made.tenant != tenant or (outcome and made.outcome != outcome):
-        return
+        return None
+
+
+def _print(made: DecisionMade, sent_ms: int, meanings: Meanings, output: Output) -> None:
     if output is Output.JSON:
         print(made.model_dump_json(), flush=True)
         return
     seconds = None
     if made.source_committed_at is not None:
         seconds = max(0.0, sent_ms / 1000 - made.source_committed_at.timestamp())
-    console.print(decision_line(Arrived(made, seconds)))
+    console.print(decision_line(Arrived(made, seconds), meanings))
 
 
 def _whose(tenant: str | None, pack: str | None) -> tuple[Settings, str, str]:

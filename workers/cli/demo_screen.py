@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import quantiles
 from types import TracebackType
 from typing import Any, Self
@@ -22,18 +23,26 @@ from connectors.postgres.pool import connection, create_pool
 from schemas.events import DecisionMade
 from workers.cli.output import console
 from workers.context import kafka_client_options
+from workers.rule_cache import tenant_rules
 from workers.settings import Settings
+from workers.tenants import load_tenants
 
-COLOURS = {
-    "auto_approve": "green",
-    "auto_reject": "red",
-    "needs_review": "yellow",
-    "approved": "green",
-    "rejected": "red",
+Meanings = Mapping[tuple[str, str], str | None]
+"""What an outcome comes to for people, as its pack says: (pack, outcome) -> approval, rejection or review."""
+
+WORDS = {
+    "approval": ("APPROVE", "green"),
+    "rejection": ("REJECT", "red"),
+    "review": ("REVIEW", "yellow"),
 }
-WORDS = {"auto_approve": "APPROVE", "auto_reject": "REJECT", "needs_review": "REVIEW"}
-STATES = {"superseded": "WITHDRAW", "approved": "APPROVED", "rejected": "REJECTED"}
+"""Word and colour of each meaning."""
+STATES = {
+    "superseded": ("WITHDRAW", "blue"),
+    "approved": ("APPROVED", "green"),
+    "rejected": ("REJECTED", "red"),
+}
 """What is said of decisions that people made, and of those that no longer stand."""
+_LONGEST_ID = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +53,33 @@ class Arrived:
     seconds: float | None
 
 
-def decision_line(arrived: Arrived) -> Text:
+def outcome_meanings(directory: Path) -> Meanings:
+    """The meanings of the outcomes of all packs in use, by the rule files in that folder."""
+    return {
+        (pack, name): outcome.means
+        for tenant in load_tenants(directory).values()
+        for pack, choice in tenant.packs.items()
+        for name, outcome in tenant_rules(
+            directory, tenant.tenant, pack, choice.rules
+        ).document.outcome_table.outcomes.items()
+    }
+
+
+def told(made: DecisionMade, meanings: Meanings) -> tuple[str, str]:
+    """A decision in one word, and the colour of it."""
+    meaning = meanings.get((made.pack, made.outcome)) or ""
+    return STATES.get(made.state) or WORDS.get(meaning, (made.outcome.upper(), "blue"))
+
+
+def decision_line(arrived: Arrived, meanings: Meanings) -> Text:
     """One decision on one line: when, what, for whom, why, how fast."""
     made = arrived.decision
     at = made.emitted_at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
-    word = STATES.get(made.state) or WORDS.get(made.outcome, made.outcome.upper())
-    colour = COLOURS.get(made.state) or COLOURS.get(made.outcome, "blue")
+    word, colour = told(made, meanings)
     line = Text.assemble(
         (f"{at} ", "dim"),
         (f"{word:<9}", f"bold {colour}"),
-        (f"{made.left} ↔ {made.right}  ", "cyan"),
+        (f"{_short(made.left)} ↔ {_short(made.right)}  ", "cyan"),
         made.summary,
     )
     if made.provisional:
@@ -67,10 +93,11 @@ def decision_line(arrived: Arrived) -> Text:
 
 @dataclass
 class DecisionFeed:
-    """Follows a decision topic from its beginning; keeps the latest decision of each pair."""
+    """Follows the decisions of packs from their beginning; keeps the latest decision of each pair."""
 
     settings: Settings
-    topic: str
+    packs: Sequence[str]
+    meanings: Meanings
     latest: dict[tuple[str, str, str], DecisionMade] = field(default_factory=dict)
     followed: list[Arrived] = field(default_factory=list)
     received: int = 0
@@ -78,7 +105,7 @@ class DecisionFeed:
 
     async def __aenter__(self) -> Self:
         self._consumer = AIOKafkaConsumer(
-            self.topic,
+            *(f"{pack}.decision" for pack in self.packs),
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             **kafka_client_options(self.settings.kafka),
@@ -131,7 +158,7 @@ class DecisionFeed:
             if self._screen is not None:
                 arrived = Arrived(made, _latency(made, record.timestamp))
                 self.followed.append(arrived)
-                self._screen.print(decision_line(arrived))
+                self._screen.print(decision_line(arrived, self.meanings))
 
 
 def introduction(feed: DecisionFeed, started: float) -> None:
@@ -159,8 +186,17 @@ class Summary:
     feed: DecisionFeed
 
     @classmethod
-    async def of(cls, settings: Settings, feed: DecisionFeed, transactions: int, plan: Any) -> Self:
-        """Counts what the platform holds now, and compares with what the day's script expects."""
+    async def of(
+        cls,
+        settings: Settings,
+        feed: DecisionFeed,
+        transactions: int,
+        expected: Mapping[tuple[str, str, str], str],
+    ) -> Self:
+        """Counts what the platform holds now, and compares with what the script expects.
+
+        `expected` has the outcome of each pair: (tenant, left, right) -> outcome.
+        """
         pool = await create_pool(settings.database.dsn.get_secret_value(), max_size=2)
         try:
             async with connection(pool) as borrowed:
@@ -172,14 +208,13 @@ class Summary:
                 )
         finally:
             await pool.close()
-        found = {(left, right): made for (_, left, right), made in feed.latest.items()}
         right = sum(
-            (made := found.get((str(left), right))) is not None and made.outcome == outcome
-            for (left, right), outcome in plan.outcomes.items()
+            (made := feed.latest.get(pair)) is not None and made.outcome == outcome
+            for pair, outcome in expected.items()
         )
         return cls(
             transactions,
-            len(plan.outcomes),
+            len(expected),
             right,
             counted or 0,
             {row["status"]: row["n"] for row in rows},
@@ -188,35 +223,42 @@ class Summary:
 
     def __rich__(self) -> RenderableType:
         table = Table(show_header=False, box=None, padding=(0, 2))
-        outcomes = Counter(made.outcome for made in self.feed.latest.values())
-        table.add_row("transactions in the CRM and Partner Central", f"{self.transactions:,}")
+        outcomes = Counter(told(one, self.feed.meanings) for one in self.feed.latest.values())
+        table.add_row("transactions in the sources", f"{self.transactions:,}")
         table.add_row("records", f"{self.records:,}")
         table.add_row(
             "pairs", ", ".join(f"{n:,} {name}" for name, n in sorted(self.matches.items()))
         )
-        for outcome, count in sorted(outcomes.items()):
-            colour = COLOURS.get(outcome, "blue")
-            table.add_row(f"[{colour}]{WORDS.get(outcome, outcome)}[/]", f"{count:,}")
+        for (word, colour), count in sorted(outcomes.items()):
+            table.add_row(f"[{colour}]{word}[/]", f"{count:,}")
         table.add_row("as the script expects", f"{self.as_expected} of {self.expected}")
         latencies = sorted(one.seconds for one in self.feed.followed if one.seconds is not None)
         if len(latencies) > 1:
             cuts = quantiles(latencies, n=100)
-            told = f"p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms"
-            table.add_row("from commit to decision", f"{told} ({len(latencies)} decisions)")
-        example = next(
-            (one.decision.decision_id for one in reversed(self.feed.followed)), "DECISION_ID"
-        )
-        next_steps = Text.from_markup(
-            f"[bold]revops decisions explain {example}[/]\n"
-            "[bold]revops reviews list[/]   [bold]revops decisions at-risk[/]   "
-            "[bold]revops matches list --status candidate[/]\n"
-            "[bold]revops status[/]   [bold]revops audit verify[/]   [bold]revops down[/]"
-        )
+            cut = f"p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms"
+            table.add_row("from commit to decision", f"{cut} ({len(latencies)} decisions)")
         return Panel(
-            Group(table, Text("\nTry next:", "dim"), next_steps),
+            Group(table, Text("\nTry next:", "dim"), self._next_steps()),
             title="The day is over",
             title_align="left",
         )
+
+    def _next_steps(self) -> Text:
+        """Commands to go on with; they name a tenant where there are several."""
+        example = next((one.decision for one in reversed(self.feed.followed)), None)
+        several = len({tenant for tenant, _, _ in self.feed.latest}) > 1
+        whose = f" --tenant {example.tenant}" if example and several else ""
+        return Text.from_markup(
+            f"[bold]revops decisions explain {example.decision_id if example else 'ID'}{whose}[/]\n"
+            f"[bold]revops reviews list{whose}[/]   [bold]revops decisions at-risk{whose}[/]   "
+            f"[bold]revops matches list --status candidate{whose}[/]\n"
+            "[bold]revops status[/]   [bold]revops audit verify[/]   [bold]revops down[/]"
+        )
+
+
+def _short(id_: str) -> str:
+    """An id that fits on a line: the beginning of a long one."""
+    return id_ if len(id_) <= _LONGEST_ID else f"{id_[:8]}…"
 
 
 def _latency(made: DecisionMade, broker_milliseconds: int) -> float | None:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.postgres.pool import Pool, create_pool
 from workers.cli.output import Output, fail
+from workers.local import find_local_stack
 from workers.settings import ConfigSettings, Settings
 from workers.tenants import TenantFileError, load_tenants
 
@@ -40,6 +41,7 @@ class _Files(BaseSettings):
 
 def config_directory() -> Path:
     """The configuration folder, for commands that may do without a platform."""
+    find_local_stack()
     return _Files().config.directory
 
 

@@ -29,10 +29,6 @@ ALLOWED = {
     ("schemas/topics.py", "spend_threshold"): "the topic `spend.threshold`",
     ("workers/cli/connectors.py", "odoo"): "an example in a help text",
     ("workers/cli/audit.py", "pod"): "an example in a help text",
-    ("workers/cli/demo.py", "odoo"): "plays the sample sources of deploy/sample",
-    ("workers/cli/demo.py", "apn"): "plays the sample sources of deploy/sample",
-    ("workers/cli/demo.py", "pod"): "plays the sample sources of deploy/sample",
-    ("workers/cli/demo_screen.py", "partner_central"): "tells of the sample sources",
     ("workers/file_matching/model_files.py", "pod"): "whose folder holds the weights that ship",
 }
 """(file, word): why it may stand there."""
