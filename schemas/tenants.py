@@ -68,6 +68,9 @@ class PackChoice(_Strict):
 
     rules: dict[str, Any] = Field(default_factory=dict, description="Rule parameters (CFG-1..3).")
     mapping: dict[str, Any] = Field(default_factory=dict, description="Field mapping (CFG-9).")
+    spend: dict[str, Any] = Field(
+        default_factory=dict, description="How spend is watched; products' names (BILL-6)."
+    )
 
 
 class Webhook(_Strict):

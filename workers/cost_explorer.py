@@ -9,12 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from pydantic import ValidationError
+
 from connectors.postgres import spend_queries as queries
 from connectors.postgres.pool import Connection
 from connectors.postgres.spend_deals import read_twinless_deals, read_uneven_bills
 from connectors.postgres.spend_findings import AnomalyFilter, read_anomalies
 from connectors.postgres.spend_queries import Selection
-from streams.packs import Pack, load_pack
+from schemas.tenants import PackChoice
+from streams.packs import Pack, PackError, load_pack
 from streams.spend.amounts import COST, Amount, By
 from streams.spend.comparison import Comparison, lowest_margins
 from streams.spend.leakage import DealLoss, GapLoss, leakage_report
@@ -42,11 +45,21 @@ class SpendPack:
     marker: str
 
 
-def spend_pack(name: str) -> SpendPack:
-    """The pack's policy on spend. Raises PackError where it has none."""
+def spend_pack(name: str, choice: PackChoice | None = None) -> SpendPack:
+    """The pack's policy on spend, with what a tenant sets otherwise.
+
+    Raises PackError where the pack has none, or what the tenant sets does not fit.
+    """
+    choice = choice or PackChoice()
     pack = load_pack(name)
-    tables = [one.table for one in pack.plan().records if one.ledger == COST]
-    return SpendPack(pack, read_policy(pack.file("spend.yaml")), tables[0])
+    plan = pack.plan(choice.mapping or None)
+    try:
+        policy = read_policy(pack.file("spend.yaml"), choice.spend)
+    except ValidationError as problem:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()]
+        raise PackError(f"spend of pack {name} does not fit:\n" + "\n".join(lines)) from problem
+    tables = [one.table for one in plan.records if one.ledger == COST]
+    return SpendPack(pack, policy, tables[0])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ and the accounts' complete months against what they were.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 
 from pydantic import ValidationError
@@ -18,16 +19,17 @@ from connectors.postgres.outbox import Outbox, OutboxMessage
 from connectors.postgres.pool import Connection, Pool, transaction
 from connectors.postgres.rule_versions import active_version, read_version
 from connectors.postgres.spend_findings import (
-    SeriesMonth,
     read_accounts,
     read_series,
     store_anomalies,
     store_thresholds,
 )
+from connectors.postgres.spend_imports import read_imported_months
 from connectors.postgres.spend_queries import read_customer_months, read_month_states
 from connectors.postgres.spend_summaries import (
     MONTH,
     CustomerMonth,
+    SummaryUnit,
     summarise,
     unit_of,
 )
@@ -37,7 +39,7 @@ from schemas.topics import CONFIG_RULES
 from streams.decide.parameters import parameter_value
 from streams.decide.rule_files import effective_rules, rules_from_body
 from streams.packs import load_pack
-from streams.spend.anomalies import Anomaly, anomaly_in
+from streams.spend.anomalies import CompleteMonths, anomalies_in
 from streams.spend.periods import MonthRange, months_after
 from streams.spend.policy import LimitPolicy
 from streams.spend.thresholds import Limit
@@ -91,8 +93,7 @@ class SpendProcessor:
             async with transaction(self._pool) as opened:
                 customers = await summarise(opened, tenant, units)
                 messages = await self._watch(opened, tenant, customers)
-                accounts = sorted({unit.account_id for unit in units if unit.account_id})
-                messages += await self._judge(opened, tenant, accounts)
+                messages += await self._judge(opened, tenant, _first_touched(units))
                 await self._outbox.put(opened, messages)
             if any(item.kind == MONTH for item in of_tenant):
                 await self._judge_all(tenant)
@@ -106,7 +107,7 @@ class SpendProcessor:
             accounts = await read_accounts(opened, tenant)
         for at in range(0, len(accounts), _ACCOUNTS_AT_ONCE):
             async with transaction(self._pool) as opened:
-                part = accounts[at : at + _ACCOUNTS_AT_ONCE]
+                part = dict.fromkeys(accounts[at : at + _ACCOUNTS_AT_ONCE], date.min)
                 await self._outbox.put(opened, await self._judge(opened, tenant, part))
 
     async def _watch(
@@ -135,26 +136,25 @@ class SpendProcessor:
         return messages
 
     async def _judge(
-        self, opened: Connection, tenant: str, accounts: Sequence[str]
+        self, opened: Connection, tenant: str, touched: Mapping[str, date]
     ) -> list[OutboxMessage]:
-        """Stores the anomalies of accounts in their newest complete months; gives the events."""
+        """Stores the anomalies of accounts in their newest complete months; gives the events.
+
+        `touched` holds the first month of each account that changed: what comes after the newest
+        complete month makes no anomaly, nor any less of one.
+        """
         messages: list[OutboxMessage] = []
-        for spend in self._packs.get(tenant, ()) if accounts else ():
+        for spend in self._packs.get(tenant, ()) if touched else ():
             policy = spend.policy.anomalies
             last = self._clock.now().date().replace(day=1)
             first = months_after(last, -policy.history_months - policy.watched_months)
-            states = await read_month_states(opened, tenant, spend.marker, MonthRange(first, last))
-            complete = sorted(month for month, state in states.items() if state != "loading")
-            watched = complete[-policy.watched_months :]
-            if not watched:
+            complete = await self._complete(opened, tenant, spend, MonthRange(first, last))
+            watched = complete.newest(policy.watched_months)
+            accounts = [one for one in sorted(touched) if watched and touched[one] <= watched[-1]]
+            if not accounts:
                 continue
             series, owners = await read_series(opened, tenant, accounts, first, watched[-1])
-            found: dict[SeriesMonth, Anomaly] = {}
-            for place, by_month in series.items():
-                for month in watched:
-                    anomaly = anomaly_in(by_month, month, complete, policy)
-                    if anomaly is not None:
-                        found[*place, month] = anomaly
+            found = anomalies_in(series, complete, policy)
             messages += await store_anomalies(
                 opened,
                 tenant,
@@ -165,6 +165,30 @@ class SpendProcessor:
                 self._clock.wall(),
             )
         return messages
+
+    async def _complete(
+        self, opened: Connection, tenant: str, spend: SpendPack, months: MonthRange
+    ) -> CompleteMonths:
+        """The months whose rows are all here, by load markers; by imports where no marker speaks.
+
+        An import's month is complete once it is over and the import has ended.
+        """
+        states = await read_month_states(opened, tenant, spend.marker, months)
+        imported = await read_imported_months(opened, tenant, months)
+        running = self._clock.now().date().replace(day=1)
+        return CompleteMonths(
+            {month for month, state in states.items() if state != "loading"},
+            {month for month in imported if month < running and month not in states},
+        )
+
+
+def _first_touched(units: Iterable[SummaryUnit]) -> dict[str, date]:
+    """The first month of each account among units."""
+    first: dict[str, date] = {}
+    for unit in units:
+        if unit.account_id:
+            first[unit.account_id] = min(unit.month, first.get(unit.account_id, unit.month))
+    return first
 
 
 async def limit_in_force(opened: Connection, tenant: str, spend: SpendPack) -> Limit:
@@ -188,7 +212,11 @@ def build(context: WorkerContext) -> SpendProcessor:
     """The spend worker of this installation's tenants."""
     tenants = load_tenants(context.settings.config.directory)
     packs = {
-        name: [spend_pack(pack) for pack in tenant.packs if load_pack(pack).has_file(SPEND_FILE)]
+        name: [
+            spend_pack(pack, choice)
+            for pack, choice in tenant.packs.items()
+            if load_pack(pack).has_file(SPEND_FILE)
+        ]
         for name, tenant in tenants.items()
     }
     return SpendProcessor(context.pool, context.outbox, context.clock, packs)

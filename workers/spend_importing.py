@@ -130,9 +130,10 @@ async def _import(
         stored[month] = done.accounts, done.withdrawn
     report("storing months", len(waiting), len(waiting))
     async with transaction(pool) as opened:
-        await finish_import(
-            opened, job.import_id, reading.rows, reading.rejected_rows, clock.wall()
-        )
+        if months:
+            await finish_import(
+                opened, job, months[-1], reading.rows, reading.rejected_rows, clock.wall()
+            )
         after = await read_month_totals(opened, plan.tenant, months)
         set_aside = await count_set_aside(opened, job)
     results = [

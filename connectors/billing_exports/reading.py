@@ -51,8 +51,16 @@ class Reading:
 
 
 def fingerprint(paths: Sequence[Path], read_as: str) -> str:
-    """SHA-256 over the contents of files, in the order of their contents, and how they are read."""
-    hashes = sorted(_hash(path) for path in checked(paths))
+    """SHA-256 over the contents of files, in the order of their contents, and how they are read.
+
+    Raises ExportError where two of them are the same: their rows would count twice.
+    """
+    by_hash: dict[str, Path] = {}
+    for path in checked(paths):
+        if same := by_hash.get(contents := _hash(path)):
+            raise ExportError(f"{same} and {path} hold the same; name one of them")
+        by_hash[contents] = path
+    hashes = sorted(by_hash)
     return hashlib.sha256("\n".join([*hashes, read_as]).encode()).hexdigest()
 
 

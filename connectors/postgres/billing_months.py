@@ -75,7 +75,11 @@ async def note_load_markers(
     await connection.execute(_MAKE, tenant, source, months)
     rows = await connection.fetch(_LOCK, tenant, source, months)
     committed_at = max(one.committed_at for marker in markers for one in marker.inputs)
-    return await _settle(connection, tenant, pack, source, rows, said, committed_at, now)
+    messages, complete = await _settle(
+        connection, tenant, pack, source, rows, said, committed_at, now
+    )
+    await _mark(connection, tenant, source, complete)
+    return messages
 
 
 async def declare_month(
@@ -89,14 +93,16 @@ async def declare_month(
 ) -> list[OutboxMessage]:
     """Takes the word of whoever loaded the whole month in bulk; a marker of the source itself stands.
 
-    Returns the events. The month's rows are stored, in the same transaction or before.
+    Returns the events. The month's rows are stored, in the same transaction or before. Whoever loads
+    several marks them (`mark_month`) when it is done.
     """
     await connection.execute(_MAKE, tenant, source, [month])
     rows = await connection.fetch(_LOCK, tenant, source, [month])
     if any(row["version"] and row["expected_rows"] is not None for row in rows):
         return []
     said: dict[date, Marker] = {month: (state, None)}
-    return await _settle(connection, tenant, pack, source, rows, said, now, now)
+    messages, _ = await _settle(connection, tenant, pack, source, rows, said, now, now)
+    return messages
 
 
 async def settle_months(
@@ -112,7 +118,16 @@ async def settle_months(
     rows = await connection.fetch(_LOCK_WAITING, tenant, source, sorted(months))
     if not rows:
         return []
-    return await _settle(connection, tenant, pack, source, rows, {}, committed_at, now)
+    messages, complete = await _settle(
+        connection, tenant, pack, source, rows, {}, committed_at, now
+    )
+    await _mark(connection, tenant, source, complete)
+    return messages
+
+
+async def _mark(connection: Connection, tenant: str, source: str, complete: Iterable[date]) -> None:
+    for month in complete:
+        await mark_month(connection, tenant, source, month)
 
 
 async def _settle(
@@ -124,13 +139,15 @@ async def _settle(
     said: dict[date, Marker],
     committed_at: datetime,
     now: datetime,
-) -> list[OutboxMessage]:
+) -> tuple[list[OutboxMessage], list[date]]:
+    """Stores the months' states; returns the events, and the months that are complete by them."""
     months = [row["month"] for row in rows]
     counted = {
         one["month"]: one["rows"] for one in await connection.fetch(_COUNT, tenant, source, months)
     }
     stored: list[tuple[date, str, str, int | None, int]] = []
     messages: list[OutboxMessage] = []
+    complete: list[date] = []
     for row in rows:
         month, known = row["month"], (row["marker_state"], row["expected_rows"])
         marker = said.get(month, known)
@@ -154,7 +171,7 @@ async def _settle(
             )
             messages.append(message(topics.CORE_BILLING_MONTH, event, state=True))
             if state != "loading":
-                await mark_month(connection, tenant, source, month)
+                complete.append(month)
     columns = [list(column) for column in zip(*stored, strict=True)]
     await connection.execute(_STORE, tenant, source, *columns, committed_at)
-    return messages
+    return messages, complete

@@ -15,14 +15,10 @@ from connectors.postgres.outbox import OutboxMessage, message
 from connectors.postgres.pool import Connection
 from schemas.events import SpendAnomalyJudged, SpendThresholdCrossed
 from schemas.topics import SPEND_ANOMALY, SPEND_THRESHOLD
-from streams.spend.anomalies import Anomaly
+from streams.spend.anomalies import Anomaly, Series, SeriesMonth
 from streams.spend.thresholds import Limit, Nearness
 
 AnomalyState = Literal["open", "acknowledged", "ended"]
-Series = tuple[str, str, str]
-"""Account, product code and currency."""
-
-SeriesMonth = tuple[str, str, str, date]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from connectors.postgres.outbox import OutboxMessage
 from connectors.postgres.pool import Connection
 from connectors.postgres.spend_summaries import SummaryUnit, mark_month, summarise
 from streams.spend.completeness import MonthState
+from streams.spend.periods import MonthRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +89,17 @@ async def begin_import(
 
 
 async def finish_import(
-    connection: Connection, number: int, rows: int, rejected: int, now: datetime
+    connection: Connection, job: SpendImport, last: date, rows: int, rejected: int, now: datetime
 ) -> None:
-    """Notes that every month of an import is stored."""
+    """Notes that every month of an import is stored, up to `last`; all of them are to be looked at."""
     await connection.execute(
         "update core.spend_imports set rows = $2, rejected = $3, finished_at = $4 where import_id = $1",
-        number,
+        job.import_id,
         rows,
         rejected,
         now,
     )
+    await mark_month(connection, job.tenant, f"import:{job.export}", last)
 
 
 _INCOMING = """
@@ -151,7 +153,6 @@ async def store_month(
     """
     await connection.execute(_INCOMING)
     await connection.copy_to_table("incoming", source=str(lines), format="csv")
-    await connection.execute("analyze incoming")
     await connection.execute(_REPLACE, job.tenant, month, job.export, job.import_id, job.pack, now)
     places = await connection.fetch(_PLACES)
     withdrawn: list[str] = []
@@ -168,7 +169,6 @@ async def store_month(
         final = await connection.fetchval("select coalesce(bool_and(final), false) from incoming")
         state: MonthState = "final" if final else "loaded"
         messages += await declare_month(connection, job.tenant, job.pack, marker, month, state, now)
-    await mark_month(connection, job.tenant, f"import:{job.export}", month)
     await connection.execute(
         "update core.spend_imports set months = array_append(months, $2) where import_id = $1",
         job.import_id,
@@ -192,6 +192,20 @@ async def read_month_totals(
     for row in rows:
         totals.setdefault(row["month"], {})[row["currency"]] = row["amount"]
     return totals
+
+
+async def read_imported_months(
+    connection: Connection, tenant: str, months: MonthRange
+) -> set[date]:
+    """The months that imports which have ended hold."""
+    rows = await connection.fetch(
+        "select distinct month from core.spend_imports cross join lateral unnest(months) as m (month)"
+        " where tenant = $1 and finished_at is not null and month between $2 and $3",
+        tenant,
+        months.first,
+        months.last,
+    )
+    return {row["month"] for row in rows}
 
 
 async def count_set_aside(connection: Connection, job: SpendImport) -> int:

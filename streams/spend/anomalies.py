@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -27,6 +28,54 @@ class Anomaly:
     @property
     def deviation(self) -> Decimal:
         return self.amount - self.expected
+
+
+Series = tuple[str, str, str]
+"""Account, product code and currency."""
+
+SeriesMonth = tuple[str, str, str, date]
+
+
+@dataclass(frozen=True)
+class CompleteMonths:
+    """Months whose rows are all here: of everybody, or, where imports alone tell, of whom they name.
+
+    An import without the word that it holds whole months says nothing of accounts that are not in it:
+    that one of them has no row in such a month is no fall to nothing.
+    """
+
+    of_all: Collection[date]
+    of_imports: Collection[date] = ()
+
+    def newest(self, count: int) -> list[date]:
+        """The newest `count` months that are complete in either way, in order."""
+        return sorted({*self.of_all, *self.of_imports})[-count:]
+
+    def of(self, account_months: Collection[date]) -> list[date]:
+        """The complete months of an account that has rows in `account_months`, in order."""
+        return sorted({*self.of_all, *(set(self.of_imports) & set(account_months))})
+
+
+def anomalies_in(
+    series: Mapping[Series, Mapping[date, Decimal]],
+    complete: CompleteMonths,
+    policy: AnomalyPolicy,
+) -> dict[SeriesMonth, Anomaly]:
+    """The anomalies of accounts, all of whose series are given, in the newest complete months."""
+    watched = complete.newest(policy.watched_months)
+    named: defaultdict[str, set[date]] = defaultdict(set)
+    for (account, _, _), by_month in series.items():
+        named[account].update(by_month)
+    months = {account: complete.of(of_account) for account, of_account in named.items()}
+    found: dict[SeriesMonth, Anomaly] = {}
+    for place, by_month in series.items():
+        of_account = months[place[0]]
+        for month in watched:
+            if month in of_account:
+                anomaly = anomaly_in(by_month, month, of_account, policy)
+                if anomaly is not None:
+                    found[*place, month] = anomaly
+    return found
 
 
 def anomaly_in(

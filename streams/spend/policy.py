@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from streams.normalise.mapping import merged
 
 
 class _Strict(BaseModel):
@@ -50,6 +53,9 @@ class SpendPolicy(_Strict):
     leakage: dict[str, DealPolicy] = {}
 
 
-def read_policy(text: str) -> SpendPolicy:
-    """The policy that a YAML text states. Raises pydantic's ValidationError."""
-    return SpendPolicy.model_validate(cast("object", yaml.safe_load(text)))
+def read_policy(text: str, overlay: Mapping[str, object] | None = None) -> SpendPolicy:
+    """The policy that a YAML text states, with what a tenant sets otherwise laid over it (CFG-4).
+
+    Raises pydantic's ValidationError.
+    """
+    return SpendPolicy.model_validate(merged(cast("object", yaml.safe_load(text)), overlay or {}))

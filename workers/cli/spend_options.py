@@ -20,6 +20,7 @@ from workers.cli.spend_output import joined
 from workers.cost_explorer import CostExplorer, SpendPack, spend_pack
 from workers.runtime.clock import Clock
 from workers.settings import Settings
+from workers.tenants import load_tenants
 
 
 class Group(StrEnum):
@@ -69,8 +70,10 @@ class SpendDesk:
         self.tenant = one_tenant(directory, tenant)
         self.pack = one_pack(directory, self.tenant, pack)
         self.clock = Clock(self.settings.clock.as_of)
+        known = load_tenants(directory).get(self.tenant)
+        choice = known.packs.get(self.pack) if known else None
         try:
-            self.spend: SpendPack = spend_pack(self.pack)
+            self.spend: SpendPack = spend_pack(self.pack, choice)
         except PackError as problem:
             fail(str(problem))
 

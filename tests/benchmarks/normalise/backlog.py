@@ -38,8 +38,8 @@ on conflict (topic, key) do update set value = excluded.value
 
 async def backlog_figures(stack: RunningStack, changes: Sequence[Incoming]) -> list[Figure]:
     """Rows a second of the worker and of the floor, over the same records."""
-    await _publish(stack, changes)
-    floor = await _plain_loop(stack, changes)
+    await publish(stack, changes)
+    floor = await plain_loop_seconds(stack, changes)
     seconds, settled = await _worker(stack, changes)
     rate, bare = len(changes) / seconds, len(changes) / floor
     return [
@@ -51,7 +51,8 @@ async def backlog_figures(stack: RunningStack, changes: Sequence[Incoming]) -> l
     ]  # fmt: skip
 
 
-async def _publish(stack: RunningStack, changes: Sequence[Incoming]) -> None:
+async def publish(stack: RunningStack, changes: Sequence[Incoming]) -> None:
+    """Makes the topics of the changes and of the platform, and puts the changes there."""
     async with stack.admin() as admin:
         declared = [
             change_topic(*name.split(".")[1:]) for name in sorted({one.topic for one in changes})
@@ -65,7 +66,8 @@ async def _publish(stack: RunningStack, changes: Sequence[Incoming]) -> None:
     await producer.stop()
 
 
-async def _plain_loop(stack: RunningStack, changes: Sequence[Incoming]) -> float:
+async def plain_loop_seconds(stack: RunningStack, changes: Sequence[Incoming]) -> float:
+    """What a loop takes that consumes, parses and upserts the changes, and does nothing else."""
     connection = await asyncpg.connect(stack.new_database("floor"))
     await connection.execute(
         "create table floor (topic text, key text, value jsonb, primary key (topic, key))"
@@ -105,7 +107,7 @@ async def _worker(stack: RunningStack, changes: Sequence[Incoming]) -> tuple[flo
     dsn = stack.new_database("bench")
     upgrade(dsn)
     with tempfile.TemporaryDirectory() as folder:
-        _write_tenant(Path(folder), changes)
+        write_tenant(Path(folder), changes)
         settings = Settings.model_validate(
             {
                 "database": {"dsn": dsn},
@@ -158,7 +160,8 @@ class _Counting:
         return outcomes
 
 
-def _write_tenant(folder: Path, changes: Sequence[Incoming]) -> None:
+def write_tenant(folder: Path, changes: Sequence[Incoming]) -> None:
+    """A configuration with the tenant whose captured tables are those of the changes."""
     tables: dict[str, set[str]] = {}
     for one in changes:
         _, source, table = one.topic.split(".")

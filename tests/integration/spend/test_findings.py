@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from connectors.postgres.outbox import Outbox
@@ -11,6 +13,7 @@ from tests.integration.normalise.bench import NormaliseBench
 from tests.integration.normalise.source_feed import SourceFeed
 from tests.integration.spend.spend_bench import AS_OF, SpendBench, month
 from tests.integration.spend.test_cost_explorer import ACCOUNTS, cost, owners
+from tests.integration.spend.test_imports import written
 from workers.spend import limit_in_force
 
 ACCOUNT = ACCOUNTS[4][0]
@@ -107,3 +110,29 @@ async def test_an_anomaly_is_found_acknowledged_and_ended(spend: SpendBench) -> 
     async with spend.explorer() as explorer:
         wanted = AnomalyFilter(month("2026-01"), month("2026-12"))
         assert (await explorer.anomalies(wanted)).rows == []
+
+
+async def test_imports_alone_show_anomalies_of_months_that_are_over(
+    spend: SpendBench, tmp_path: Path
+) -> None:
+    def lines(account: str, first: int, last: int, newest: str) -> list[dict[str, str]]:
+        return [
+            {
+                "line_item_usage_account_id": account,
+                "bill_billing_period_start_date": f"2026-{at:02}-01",
+                "line_item_unblended_cost": newest if at == last else f"{300 + at % 3}",
+            }
+            for at in range(first, last + 1)
+        ]
+
+    spiked = lines(ACCOUNT, 4, 10, "900")
+    gone = lines(ACCOUNTS[5][0], 4, 9, "301")
+    running = lines(ACCOUNTS[6][0], 4, 11, "900")
+    await spend.import_files(written(tmp_path / "a.csv", *spiked, *gone, *running))
+    await spend.settle()
+    (event,) = await spend.bench.events("spend.anomaly")
+    assert (event["account_id"], event["month"], event["state"]) == (ACCOUNT, "2026-10-01", "open")
+    await spend.import_files(written(tmp_path / "b.csv", *lines(ACCOUNT, 4, 10, "302")))
+    await spend.settle()
+    (event,) = await spend.bench.events("spend.anomaly")
+    assert event["state"] == "ended"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from streams.spend.anomalies import anomaly_in, median
+from streams.spend.anomalies import CompleteMonths, anomalies_in, anomaly_in, median
 from streams.spend.periods import months_after
 from streams.spend.policy import AnomalyPolicy
 
@@ -62,3 +62,18 @@ def test_months_that_are_not_complete_are_no_past() -> None:
 
 def test_the_median_of_an_even_number_is_the_mean_of_the_middle_two() -> None:
     assert median([Decimal(4), Decimal(1), Decimal(2), Decimal(9)]) == 3
+
+
+def test_a_month_known_by_imports_is_complete_for_the_accounts_in_it() -> None:
+    usual = {month: Decimal(300) for month in MONTHS[:-1]}
+    series = {
+        ("1", "EC2", "USD"): usual | {MONTHS[-1]: Decimal(900)},
+        ("2", "EC2", "USD"): usual,
+        ("3", "EC2", "USD"): usual,
+        ("3", "S3", "USD"): {MONTHS[-1]: Decimal(1)},
+    }
+    found = anomalies_in(series, CompleteMonths((), MONTHS), POLICY)
+    assert {place[:2] for place in found} == {("1", "EC2"), ("3", "EC2")}, "2 is not in the import"
+    found = anomalies_in(series, CompleteMonths(MONTHS), POLICY)
+    assert {place[0] for place in found} == {"1", "2", "3"}
+    assert anomalies_in(series, CompleteMonths(()), POLICY) == {}

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from connectors.billing_exports.columns import ExportError, columns_of
-from streams.packs import load_pack
+from schemas.tenants import PackChoice
+from streams.packs import PackError, load_pack
 from streams.spend.amounts import COST, FINAL, SPP, STAGED, Amount
 from streams.spend.comparison import compared
 from streams.spend.leakage import DealLoss, GapLoss, leakage_report
@@ -18,6 +19,7 @@ from streams.spend.products import UNMAPPED, ProductMap
 from streams.spend.thresholds import Limit
 from streams.spend.trends import trend
 from workers.cli.spend_output import sparkline
+from workers.cost_explorer import spend_pack
 
 MAY = date(2026, 5, 1)
 
@@ -140,6 +142,19 @@ def test_the_packs_policy_names_parameters_of_its_rules() -> None:
     policy = read_policy(pack.file("spend.yaml"))
     assert policy.limit.parameter in pack.file("rules.yaml")
     assert {one.side for one in policy.leakage.values()} == set(pack.sides)
+
+
+def test_a_tenant_says_otherwise_than_the_pack() -> None:
+    spend = spend_pack(
+        "pod", PackChoice(spend={"products": {"EC2": "CLOUD-1"}, "limit": {"near": 0.5}})
+    )
+    assert spend.policy.products == {"EC2": "CLOUD-1"}
+    assert spend.policy.limit.near == Decimal("0.5")
+    assert spend.policy.limit.parameter == spend_pack("pod").policy.limit.parameter
+    with pytest.raises(
+        PackError, match=r"spend of pack pod does not fit:\n  anomalies.deviation: "
+    ):
+        spend_pack("pod", PackChoice(spend={"anomalies": {"deviation": 2}}))
 
 
 def test_a_sparkline_has_a_bar_a_value() -> None:
