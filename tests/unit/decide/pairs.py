@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -101,6 +102,41 @@ def rival(
     record_id: str = "O9", *, accounts: tuple[str, ...] = (ACCOUNT,), **changes: Any
 ) -> CompetitorRow:
     return replace(CompetitorRow("ace", record_id, "rival", accounts), **changes)
+
+
+def drawn_pair(seed: int) -> PairInputs:
+    """Some pair: in anything that the rules read something may be missing, late or wrong."""
+    rng = random.Random(seed)
+    accounts = [
+        AccountRow(one, rng.choice(("partner:7", "partner:7", None)))
+        for one in (ACCOUNT, OTHER_ACCOUNT)
+    ]
+    inputs = pair(
+        lead={
+            "eur_status": rng.choice((None, "complete", "in_progress", "who knows")),
+            "eur_completed_at": rng.choice((None, "2026-10-20", "2026-11-15")),
+            "origination_raw": rng.choice((None, "PO", "AO")),
+        },
+        ace={
+            "origination_raw": rng.choice((None, "PO", "AWS Referral", "Joint")),
+            "expected_close": rng.choice((None, "2026-11-01", "2026-12-20", "2027-04-01", "soon")),
+        },
+        match={"ambiguous": rng.random() < 0.2, "provisional": rng.random() < 0.2},
+        competitors=tuple(
+            rival(f"O{n}", accounts=(rng.choice((ACCOUNT, OTHER_ACCOUNT)),))
+            for n in range(rng.randint(0, 2))
+        ),
+        months={(MARKER, OCTOBER): rng.choice(("loading", "loaded", "final"))},
+        complete={"odoo": rng.random() < 0.9, "apn": rng.random() < 0.9},
+        accounts=tuple(accounts[: rng.randint(0, 2)]),
+    )
+    rows = tuple(
+        spend_row(
+            str(rng.randint(0, 6000)), account=one.id, currency=rng.choice(("USD", "USD", "EUR"))
+        )
+        for one in accounts
+    )
+    return replace(inputs, spend=rows)
 
 
 def rules_with(**overrides: Any) -> CompiledRules:

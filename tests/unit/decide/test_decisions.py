@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,22 +11,20 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.pair_inputs import AccountRow, PairInputs, PairKey
+from schemas.pair_inputs import PairInputs, PairKey
 from streams.decide.decisions import Drafted, decision_id, draft
 from streams.decide.rule_files import rules_from_body
 from streams.decide.rule_sets import CompiledRules, compile_rules
 from streams.decide.simulation import PastDecision, StoredJudge, simulate
 from streams.decide.standing import Standing, Verdict, judge
 from tests.unit.decide.pairs import (
-    ACCOUNT,
     AS_OF,
     MARKER,
     OCTOBER,
-    OTHER_ACCOUNT,
+    drawn_pair,
     judged,
     pack_rules,
     pair,
-    rival,
     rules_with,
     spend_row,
 )
@@ -115,40 +112,6 @@ def test_the_next_look_is_the_first_day_that_can_change_something() -> None:
     assert look(pair(lead=pending)) == date(2026, 11, 25)  # day 31
 
 
-def _drawn_pair(seed: int) -> PairInputs:
-    rng = random.Random(seed)
-    accounts = [
-        AccountRow(one, rng.choice(("partner:7", "partner:7", None)))
-        for one in (ACCOUNT, OTHER_ACCOUNT)
-    ]
-    inputs = pair(
-        lead={
-            "eur_status": rng.choice((None, "complete", "in_progress", "who knows")),
-            "eur_completed_at": rng.choice((None, "2026-10-20", "2026-11-15")),
-            "origination_raw": rng.choice((None, "PO", "AO")),
-        },
-        ace={
-            "origination_raw": rng.choice((None, "PO", "AWS Referral", "Joint")),
-            "expected_close": rng.choice((None, "2026-11-01", "2026-12-20", "2027-04-01", "soon")),
-        },
-        match={"ambiguous": rng.random() < 0.2, "provisional": rng.random() < 0.2},
-        competitors=tuple(
-            rival(f"O{n}", accounts=(rng.choice((ACCOUNT, OTHER_ACCOUNT)),))
-            for n in range(rng.randint(0, 2))
-        ),
-        months={(MARKER, OCTOBER): rng.choice(("loading", "loaded", "final"))},
-        complete={"odoo": rng.random() < 0.9, "apn": rng.random() < 0.9},
-        accounts=tuple(accounts[: rng.randint(0, 2)]),
-    )
-    rows = tuple(
-        spend_row(
-            str(rng.randint(0, 6000)), account=one.id, currency=rng.choice(("USD", "USD", "EUR"))
-        )
-        for one in accounts
-    )
-    return replace(inputs, spend=rows)
-
-
 def _past(inputs: PairInputs, rules: CompiledRules) -> tuple[PastDecision, Any]:
     evaluation = judged(inputs, AS_OF, rules)
     made = draft(evaluation, inputs, "1", rules.zone)
@@ -160,7 +123,7 @@ def _past(inputs: PairInputs, rules: CompiledRules) -> tuple[PastDecision, Any]:
 @settings(max_examples=250, deadline=None)
 def test_every_decision_can_be_computed_again_from_its_record_alone(seed: int, scope: str) -> None:
     rules = rules_with(spend_scope=scope)
-    past, evaluation = _past(_drawn_pair(seed), rules)
+    past, evaluation = _past(drawn_pair(seed), rules)
     stored_rules = compile_rules(rules_from_body("pod", rules.effective.body))
     again = StoredJudge(stored_rules).judge(past)
     assert again is not None
@@ -175,7 +138,7 @@ def test_every_decision_can_be_computed_again_from_its_record_alone(seed: int, s
 @given(st.integers(0, 2**32))
 @settings(max_examples=100, deadline=None)
 def test_judging_is_the_same_every_time(seed: int) -> None:
-    inputs = _drawn_pair(seed)
+    inputs = drawn_pair(seed)
     assert drafted(inputs) == drafted(inputs)
 
 

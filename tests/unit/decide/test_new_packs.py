@@ -10,24 +10,21 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import streams.packs
-from streams.packs import load_pack, packs_folder
+from streams.packs import PackError, load_pack, use_own_packs
 from workers.cli.main import app
+from workers.tenants import load_tenants
 
-CONFIGURATION = Path(__file__).parents[3] / "deploy" / "config"
+SHIPPED = Path(__file__).parents[3] / "deploy" / "config"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the installed packs that packs are written to and loaded from."""
-    copy = tmp_path / "packs"
-    shutil.copytree(str(packs_folder()), copy)
-    monkeypatch.setattr(streams.packs, "packs_folder", lambda: copy)
-    monkeypatch.setattr("workers.cli.packs.packs_folder", lambda: copy)
-    monkeypatch.setenv("REVOPS_CONFIG__DIRECTORY", str(CONFIGURATION))
-    load_pack.cache_clear()
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A configuration folder outside of the checkout; packs of its own are forgotten afterwards."""
+    copy = tmp_path / "config"
+    shutil.copytree(SHIPPED, copy)
+    monkeypatch.setenv("REVOPS_CONFIG__DIRECTORY", str(copy))
     yield copy
-    load_pack.cache_clear()
+    use_own_packs(SHIPPED / "packs")
 
 
 def revops(*words: str, code: int = 0) -> str:
@@ -36,7 +33,7 @@ def revops(*words: str, code: int = 0) -> str:
     return result.output
 
 
-def test_a_new_pack_passes_lint_and_all_its_cases(folder: Path) -> None:
+def test_a_new_pack_passes_lint_and_all_its_cases(configuration: Path) -> None:
     revops(
         "packs",
         "new",
@@ -48,7 +45,7 @@ def test_a_new_pack_passes_lint_and_all_its_cases(folder: Path) -> None:
         "--right",
         "billing",
     )
-    assert (folder / "renewals" / "mapping" / "billing.yaml").is_file()
+    assert (configuration / "packs" / "renewals" / "mapping" / "billing.yaml").is_file()
     assert load_pack("renewals").manifest.title == "Renewals: all"
     assert load_pack("renewals").sides == ("crm", "billing")
     assert load_pack("renewals").file("matcher.json") == load_pack("pod").file("matcher.json")
@@ -70,11 +67,32 @@ def test_a_new_pack_passes_lint_and_all_its_cases(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_a_pack_is_refused_before_anything_is_written(
-    folder: Path, words: tuple[str, ...], says: str
+    configuration: Path, words: tuple[str, ...], says: str
 ) -> None:
-    before = sorted(folder.rglob("*"))
     assert says in revops("packs", "new", *words, code=2)
-    assert sorted(folder.rglob("*")) == before
+    assert not (configuration / "packs").exists()
+
+
+def test_a_tenant_uses_a_pack_of_its_own_installation(configuration: Path) -> None:
+    revops("packs", "new", "renewals")
+    tenant = {
+        "tenant": "second",
+        "sources": {
+            side: {"capture": "poll", "dsn_variable": "UNUSED"} for side in ("crm", "vendor")
+        },
+        "packs": {"renewals": {}},
+    }
+    (configuration / "tenants" / "second.yaml").write_text(json.dumps(tenant), encoding="utf-8")
+    sources = load_tenants(configuration)["second"].sources
+    assert sources["crm"].tables == load_pack("renewals").tables["crm"] != ()
+
+
+def test_a_pack_named_like_one_that_ships_is_refused(configuration: Path) -> None:
+    (configuration / "packs" / "csp").mkdir(parents=True)
+    (configuration / "packs" / "csp" / "pack.yaml").write_text("name: csp")
+    use_own_packs(configuration / "packs")
+    with pytest.raises(PackError, match="rename yours"):
+        load_pack("csp")
 
 
 def test_the_list_names_every_pack_with_its_sides() -> None:
