@@ -28,19 +28,27 @@ def eventually(condition: Callable[[], Found], what: str, seconds: float = 60.0)
 
 
 async def comes_true(
-    condition: Callable[[], Awaitable[Found]], what: str, seconds: float, *, every: float = 0.1
+    condition: Callable[[], Awaitable[Found] | Found],
+    what: str | Callable[[], str],
+    seconds: float = 90.0,
+    *,
+    every: float = 0.05,
 ) -> Found:
-    """The first true answer of a coroutine function, asked `every` so many seconds.
+    """The first true answer of a function or coroutine function, asked `every` so many seconds.
 
     An outage counts as a false answer. AssertionError naming `what` when time is up.
     """
     deadline = time.monotonic() + seconds
     while True:
         try:
-            if found := await condition():
+            answer = condition()
+            found = await answer if isinstance(answer, Awaitable) else answer
+            if found:
                 return found
             problem = ""
         except (Retryable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as outage:
             problem = f" ({outage})"
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain: {what}{problem}"
+        if time.monotonic() >= deadline:
+            told = what if isinstance(what, str) else what()
+            raise AssertionError(f"waited {seconds:.0f} s in vain: {told}{problem}")
         await asyncio.sleep(every)

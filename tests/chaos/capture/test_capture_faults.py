@@ -21,7 +21,8 @@ from connectors.postgres.migrations import upgrade
 from deploy.local.identity import ProcessIdentity
 from deploy.local.settings import CHECKOUT, CONNECT, KAFKA, POSTGRES
 from tests.chaos.runtime.test_killed_infrastructure import kill_and_await_return
-from tests.integration.capture.bench import CaptureBench, eventually, make_bench
+from tests.conditions import comes_true
+from tests.integration.capture.bench import CaptureBench, make_bench
 from tests.stack import RunningStack, own_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.chaos]
@@ -141,7 +142,7 @@ def raw_is_the_source(bench: CaptureBench) -> bool:
 
 async def wrote_more(writer: Writer, count: int = 20) -> None:
     goal = writer.committed + count
-    await eventually(lambda: writer.committed >= goal, "the application to write")
+    await comes_true(lambda: writer.committed >= goal, "the application to write")
 
 
 @pytest.mark.parametrize("mode", ["debezium", "poll"])
@@ -156,7 +157,7 @@ async def test_nothing_is_lost_when_everything_is_killed_in_turn(
     writing = asyncio.ensure_future(writer.write())
     log = tmp_path / "workers.log"
     with workers(bench, log) as processes:
-        await eventually(bench.complete, "the snapshot's arrival")
+        await comes_true(bench.complete, "the snapshot's arrival")
         for _ in range(2):
             for name in (CONNECT, KAFKA, POSTGRES) if mode == "debezium" else (KAFKA, POSTGRES):
                 await wrote_more(writer)
@@ -175,7 +176,7 @@ async def test_nothing_is_lost_when_everything_is_killed_in_turn(
             revive(bench, log, processes)
             return raw_is_the_source(bench)
 
-        await eventually(arrived, "what the source holds", seconds=240)
+        await comes_true(arrived, "what the source holds", seconds=240)
     assert writer.committed > 100
     if mode == "debezium":
         assert bench.registered("epoch") == (1,), "no restart may need a new snapshot"

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,21 +23,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from connectors.kafka.reading import read_to_end
 from schemas.topics import dead_letter_topic
+from tests.conditions import comes_true
 
 CHECKOUT = Path(__file__).parents[3]
 PARTITIONS = 4
 Found = TypeVar("Found")
-
-
-async def eventually(
-    condition: Callable[[], Awaitable[Found]], what: Callable[[], str], seconds: float
-) -> Found:
-    """The first true answer of `condition`; AssertionError with what is the case when time is up."""
-    deadline = monotonic() + seconds
-    while not (found := await condition()):
-        assert monotonic() < deadline, f"waited {seconds:.0f} s in vain: {what()}"
-        await asyncio.sleep(0.01)
-    return found
 
 
 @dataclass
@@ -135,7 +125,7 @@ class Arena:
         async def there() -> bool:
             return await self.entries() >= min(entries, self.total)
 
-        await eventually(there, lambda: f"{entries} entries\n{self.log_lines()}", 240)
+        await comes_true(there, lambda: f"{entries} entries\n{self.log_lines()}", 240)
 
     async def wait_until_caught_up(self, *, reviving: bool = False) -> None:
         """Every offset is committed and the outbox is empty; no process ended, or it was revived."""
@@ -155,7 +145,7 @@ class Arena:
             waiting = await self._rows("select id from ops.outbox where worker = $1 limit 1")
             return done >= self.total and not waiting
 
-        await eventually(caught_up, lambda: f"every offset committed\n{self.log_lines()}", 240)
+        await comes_true(caught_up, lambda: f"every offset committed\n{self.log_lines()}", 240)
 
     async def faults(self) -> list[str]:
         """What is wrong with the effects of the inputs; nothing, if the guarantees held."""

@@ -14,8 +14,9 @@ import pytest
 from deploy.local.identity import ProcessIdentity
 from deploy.local.settings import KAFKA, POSTGRES
 from deploy.local.stack import LocalStack
-from tests.chaos.runtime.arena import Arena, eventually, open_arena
+from tests.chaos.runtime.arena import Arena, open_arena
 from tests.chaos.runtime.conftest import ROUNDS, prepare_database
+from tests.conditions import comes_true
 from tests.stack import own_stack
 
 pytestmark = pytest.mark.stack
@@ -44,7 +45,7 @@ async def kill_and_await_return(local: LocalStack, name: str) -> None:
         now = local.state().process(name)
         return bool(now and now.status == "ready" and now.process != killed)
 
-    await eventually(successor, lambda: f"{name} to come back", 90)
+    await comes_true(successor, lambda: f"{name} to come back", 90)
 
 
 async def test_effects_survive_kills_of_broker_and_database(

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.conditions import comes_true
 from tests.contract.capture.scripted_day import DDL, TABLES, run_day, source_state
-from tests.integration.capture.bench import CaptureBench, eventually, working
+from tests.integration.capture.bench import CaptureBench, working
 from tests.integration.capture.conftest import NewBench
 
 
@@ -19,13 +20,13 @@ async def test_raw_holds_what_the_source_holds(new_bench: NewBench, mode: str) -
 
     async def looked(id_: int, name: str) -> None:
         key = f'{{"id":{id_}}}'
-        await eventually(lambda: bench.raw("lead").get(key, {}).get("name") == name, name)
+        await comes_true(lambda: bench.raw("lead").get(key, {}).get("name") == name, name)
 
     async with working(bench):
-        await eventually(bench.complete, "the snapshot's arrival")
+        await comes_true(bench.complete, "the snapshot's arrival")
         assert raw_state(bench) == source_state(bench)
         await run_day(bench, looked)
-        await eventually(lambda: raw_state(bench) == source_state(bench), "what the source holds")
+        await comes_true(lambda: raw_state(bench) == source_state(bench), "what the source holds")
 
 
 def raw_state(bench: CaptureBench) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.integration.capture.bench import CaptureBench, eventually, working
+from tests.conditions import comes_true
+from tests.integration.capture.bench import CaptureBench, working
 from tests.integration.capture.conftest import NewBench
 
 DDL = """
@@ -50,13 +51,13 @@ async def test_both_modes_write_the_same_keys_and_images(new_bench: NewBench) ->
         plan = await bench.apply()
         assert not plan.blocking, plan.blocking
     async with working(polled):
-        await eventually(polled.complete, "the poller's snapshot")
+        await comes_true(polled.complete, "the poller's snapshot")
         for bench in (logged, polled):
             bench.sql(f"insert into kinds values (2, {_ROW})")  # the log's
             for statement in _ODD:
                 bench.sql(statement)
         for table in TABLES:
-            await eventually(
+            await comes_true(
                 lambda table=table: both(logged, polled, table), f"all rows of {table}"
             )
     for table in TABLES:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,21 +35,6 @@ from workers.settings import Settings
 from workers.tenants import load_tenants
 
 DEADLINE_SECONDS = 90.0
-
-
-async def eventually(
-    condition: Callable[[], Any], what: str, *, seconds: float = DEADLINE_SECONDS
-) -> Any:
-    """The first true result of `condition`, which may be a coroutine function."""
-    end = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if asyncio.iscoroutine(found):
-            found = await found
-        if found:
-            return found
-        assert time.monotonic() < end, f"waited {seconds:g} s in vain for: {what}"
-        await asyncio.sleep(0.1)
 
 
 @dataclass

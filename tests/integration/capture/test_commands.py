@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.integration.capture.bench import CaptureBench, eventually, working
+from tests.conditions import comes_true
+from tests.integration.capture.bench import CaptureBench, working
 from tests.integration.capture.conftest import NewBench
 from workers.cli import connectors, topics
 
@@ -71,14 +72,14 @@ async def test_a_source_is_checked_applied_watched_and_read_again(bench: Capture
     [applied] = await rows(connectors.app, "apply", bench.source)
     assert applied["findings"] == []
     async with working(bench):
-        await eventually(bench.complete, "completeness")
+        await comes_true(bench.complete, "completeness")
         [now] = await rows(connectors.app, "status")
         assert (now["connector"], now["tasks"], now["complete"]) == ("RUNNING", ["RUNNING"], True)
         assert now["slot"] == "reserved, active"
         assert now["rows_on_their_way"] == 0
         [again] = await rows(connectors.app, "resync", str(bench.target), "--reason", "a test")
         assert again["step"] == "new snapshot"
-        await eventually(lambda: bench.registered("epoch, phase") == (2, "complete"), "epoch 2")
+        await comes_true(lambda: bench.registered("epoch, phase") == (2, "complete"), "epoch 2")
     assert bench.registered("epoch_reason") == ("a test",)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from schemas.cdc import UNAVAILABLE, SourcePosition
 from schemas.topics import CAPTURE_HEARTBEAT
-from tests.integration.capture.bench import CaptureBench, eventually, read_all
+from tests.conditions import comes_true
+from tests.integration.capture.bench import CaptureBench, read_all
 from tests.integration.capture.conftest import NewBench
 
 DDL = """
@@ -37,7 +38,7 @@ async def snapshot_ended(bench: CaptureBench) -> None:
     async def ended() -> bool:
         return any(one["type"] == "COMPLETED" for one in await bench.notifications())
 
-    await eventually(ended, "the end of the snapshot")
+    await comes_true(ended, "the end of the snapshot")
 
 
 async def test_snapshot_rows_arrive_as_envelopes(captured: CaptureBench) -> None:
@@ -75,7 +76,7 @@ async def test_a_role_without_any_other_right_captures(captured: CaptureBench) -
     async def arrived() -> bool:
         return len(await captured.changes("lead")) == 2
 
-    await eventually(arrived, "the inserted row")
+    await comes_true(arrived, "the inserted row")
 
 
 async def test_a_key_change_is_told_by_headers_and_keeps_out_the_long_text(
@@ -86,7 +87,7 @@ async def test_a_key_change_is_told_by_headers_and_keeps_out_the_long_text(
     async def moved() -> bool:
         return len(await captured.changes("lead")) == 3
 
-    await eventually(moved, "deletion and creation")
+    await comes_true(moved, "deletion and creation")
     changes = {one.key: one for one in await captured.changes("lead") if not one.snapshot}
     deleted, created = changes['{"id":1}'], changes['{"id":77}']
     assert (deleted.operation, deleted.new_key) == ("d", '{"id":77}')
@@ -103,7 +104,7 @@ async def test_a_truncate_has_no_key_and_a_composite_key_is_sorted(captured: Cap
     async def truncated() -> bool:
         return any(one.operation == "t" for one in await captured.changes("tag_rel"))
 
-    await eventually(truncated, "the truncate")
+    await comes_true(truncated, "the truncate")
     keys = {one.key for one in await captured.records("tag_rel")}
     assert keys == {f'{{"lead_id":1,"tag_id":3,"tenant":"{captured.tenant}"}}'.encode(), None}
 
@@ -116,4 +117,4 @@ async def test_heartbeats_name_the_tenant(captured: CaptureBench) -> None:
             for one in await read_all(servers, [CAPTURE_HEARTBEAT])
         )
 
-    await eventually(beats, "a heartbeat")
+    await comes_true(beats, "a heartbeat")

@@ -6,7 +6,8 @@ import pytest
 
 from schemas.events import SourceCompleted
 from schemas.topics import OPS_HEALTH
-from tests.integration.capture.bench import CaptureBench, eventually, read_all, working
+from tests.conditions import comes_true
+from tests.integration.capture.bench import CaptureBench, read_all, working
 from tests.integration.capture.conftest import NewBench
 from workers.capture_control import opened_connect, resync
 
@@ -30,7 +31,7 @@ async def complete_in(bench: CaptureBench, epoch: int) -> None:
     def arrived() -> bool:
         return bench.registered("epoch, phase") == (epoch, "complete") and bench.complete()
 
-    await eventually(arrived, f"epoch {epoch} complete")
+    await comes_true(arrived, f"epoch {epoch} complete")
 
 
 def change_everything(bench: CaptureBench) -> None:
@@ -46,20 +47,20 @@ async def test_a_lost_slot_leads_to_a_new_snapshot_by_itself(new_bench: NewBench
     async with working(bench):
         await complete_in(bench, 1)
         bench.sql("update lead set name = 'seen' where id = 1")
-        await eventually(lambda: followed(bench), "the log")
+        await comes_true(lambda: followed(bench), "the log")
         async with bench.context("cli") as context, opened_connect(context) as client:
             assert client is not None
             names = bench.target.names
             await client.stop(names.connector)
-            await eventually(lambda: slot_is_free(bench), "the slot is free")
+            await comes_true(lambda: slot_is_free(bench), "the slot is free")
             change_everything(bench)
             bench.sql("select pg_drop_replication_slot(%s)", names.slot)
             await client.resume(names.connector)
         await complete_in(bench, 2)
-        await eventually(lambda: followed(bench), "what the source holds")
+        await comes_true(lambda: followed(bench), "what the source holds")
         assert "log was gone" in bench.registered("epoch_reason")[0]
         bench.sql("insert into lead values (101, 'streamed')")
-        await eventually(lambda: followed(bench), "the new log")
+        await comes_true(lambda: followed(bench), "the new log")
 
 
 def slot_is_free(bench: CaptureBench) -> bool:
@@ -80,7 +81,7 @@ async def test_the_capture_mode_may_change(new_bench: NewBench, modes: tuple[str
     async with working(bench):
         await complete_in(bench, 1)
         bench.sql("update lead set name = 'seen' where id = 1")
-        await eventually(lambda: followed(bench), "the first mode")
+        await comes_true(lambda: followed(bench), "the first mode")
         bench.write_tenant_file(capture=modes[1])
         change_everything(bench)
     plan = await bench.apply()
@@ -88,10 +89,10 @@ async def test_the_capture_mode_may_change(new_bench: NewBench, modes: tuple[str
     bench.sql("update lead set name = 'after the change' where id = 2")
     async with working(bench):
         await complete_in(bench, 2)
-        await eventually(lambda: followed(bench), "what the source holds")
+        await comes_true(lambda: followed(bench), "what the source holds")
         bench.sql("delete from lead where id = 2")
         bench.sql("update lead set name = 'last' where id = 4")
-        await eventually(lambda: followed(bench), "the second mode")
+        await comes_true(lambda: followed(bench), "the second mode")
     slots = bench.sql(
         "select 1 from pg_replication_slots where slot_name = %s", bench.target.names.slot
     )
@@ -113,7 +114,7 @@ async def test_a_new_table_brings_a_new_epoch_and_fewer_tables_do_not(new_bench:
     assert (await bench.apply()).new_epoch == "new tables: stage"
     async with working(bench):
         await complete_in(bench, 2)
-        await eventually(lambda: followed(bench, "stage"), "the new table")
+        await comes_true(lambda: followed(bench, "stage"), "the new table")
     bench.write_tenant_file(tables=["stage"])
     assert (await bench.apply()).step == "update"
     assert bench.registered("epoch, tables") == (2, ["stage"])
@@ -131,7 +132,7 @@ async def test_a_resync_finds_what_was_missed(new_bench: NewBench, mode: str) ->
     assert not bench.complete(), "nothing is concluded from absence while the snapshot is read"
     async with working(bench):
         await complete_in(bench, 2)
-        await eventually(lambda: followed(bench), "what the source holds")
+        await comes_true(lambda: followed(bench), "what the source holds")
     assert await told(bench) == [True, False, True]
 
 

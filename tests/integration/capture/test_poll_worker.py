@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from schemas.results import Rejected
-from tests.integration.capture.bench import eventually, working
+from tests.conditions import comes_true
+from tests.integration.capture.bench import working
 from tests.integration.capture.conftest import NewBench
 from workers.runtime.processor import Incoming
 from workers.snapshot_notices import SnapshotNotices
@@ -28,7 +29,7 @@ async def test_a_polled_source_becomes_complete_and_stays_current(new_bench: New
     plan = await bench.apply()
     assert not plan.blocking, plan.blocking
     async with working(bench):
-        await eventually(bench.complete, "completeness")
+        await comes_true(bench.complete, "completeness")
         assert len(bench.raw("lead")) == 50
         assert set(bench.raw("tag_rel")) == {'{"lead_id":1,"tag_id":2}', '{"lead_id":2,"tag_id":1}'}
         bench.sql("update lead set name = 'renamed' where id = 7")
@@ -46,7 +47,7 @@ async def test_a_polled_source_becomes_complete_and_stays_current(new_bench: New
                 and bool(bench.raw("nothing"))
             )
 
-        await eventually(followed, "update, deletion, key change and insertion in raw")
+        await comes_true(followed, "update, deletion, key change and insertion in raw")
 
 
 @pytest.mark.parametrize("mode", ["debezium", "poll"])
@@ -58,17 +59,17 @@ async def test_columns_may_come_go_and_change_while_running(new_bench: NewBench,
         return bench.raw("lead")[f'{{"id":{id_}}}']
 
     async with working(bench):
-        await eventually(bench.complete, "completeness")
+        await comes_true(bench.complete, "completeness")
         bench.sql("alter table lead add column x_studio_new jsonb")
         bench.sql("update lead set x_studio_new = '{\"a\": 1}' where id = 1")
-        await eventually(lambda: lead(1).get("x_studio_new") == '{"a": 1}', "the new column")
+        await comes_true(lambda: lead(1).get("x_studio_new") == '{"a": 1}', "the new column")
         bench.sql("alter table lead drop column long")
         bench.sql("update lead set name = 'shorter' where id = 1")
-        await eventually(lambda: lead(1)["name"] == "shorter", "the update")
+        await comes_true(lambda: lead(1)["name"] == "shorter", "the update")
         assert "long" not in lead(1)
         bench.sql("alter table lead alter column amount type text using amount || ' EUR'")
         bench.sql("update lead set name = 'retyped' where id = 2")
-        await eventually(lambda: lead(2)["name"] == "retyped", "the update")
+        await comes_true(lambda: lead(2)["name"] == "retyped", "the update")
         assert lead(2)["amount"] == "2 EUR"
     assert bench.registered("epoch, problem") == (1, "")
 
@@ -79,11 +80,11 @@ async def test_a_dropped_table_is_a_problem_that_others_do_not_suffer_from(
     bench = await new_bench(DDL, ("lead", "nothing"), mode="poll")
     await bench.apply()
     async with working(bench):
-        await eventually(bench.complete, "completeness")
+        await comes_true(bench.complete, "completeness")
         bench.sql("drop table nothing")
         bench.sql("update lead set name = 'goes on' where id = 1")
-        await eventually(lambda: bench.raw("lead")['{"id":1}']["name"] == "goes on", "the update")
-        await eventually(
+        await comes_true(lambda: bench.raw("lead")['{"id":1}']["name"] == "goes on", "the update")
+        await comes_true(
             lambda: "nothing is not there" in bench.registered("problem")[0], "problem"
         )
 
@@ -93,7 +94,7 @@ async def test_a_restored_source_is_read_again(new_bench: NewBench) -> None:
     bench = await new_bench(DDL, ("lead",), mode="poll")
     await bench.apply()
     async with working(bench):
-        await eventually(bench.complete, "completeness")
+        await comes_true(bench.complete, "completeness")
     bench.sql("delete from lead where id = 1")
     bench.platform(
         "update ops.capture_sources set poll_from = poll_from + 1000000"
@@ -102,7 +103,7 @@ async def test_a_restored_source_is_read_again(new_bench: NewBench) -> None:
         bench.source,
     )
     async with working(bench):
-        await eventually(lambda: bench.registered("epoch, phase") == (2, "complete"), "epoch 2")
+        await comes_true(lambda: bench.registered("epoch, phase") == (2, "complete"), "epoch 2")
         assert "restored" in bench.registered("epoch_reason")[0]
         assert '{"id":1}' not in bench.raw("lead")
     bench.platform(
@@ -111,7 +112,7 @@ async def test_a_restored_source_is_read_again(new_bench: NewBench) -> None:
         bench.source,
     )
     async with working(bench):
-        await eventually(lambda: bench.registered("epoch, phase") == (3, "complete"), "epoch 3")
+        await comes_true(lambda: bench.registered("epoch, phase") == (3, "complete"), "epoch 3")
 
 
 async def test_a_long_transaction_does_not_make_rows_come_again(new_bench: NewBench) -> None:
@@ -122,14 +123,14 @@ async def test_a_long_transaction_does_not_make_rows_come_again(new_bench: NewBe
     with bench.transaction() as long_one:
         long_one.execute("update lead set name = 'long' where id = 50")
         async with working(bench):
-            await eventually(bench.complete, "completeness")
+            await comes_true(bench.complete, "completeness")
             bench.sql("update lead set name = 'short' where id = 1")
-            await eventually(lambda: bench.raw("lead")['{"id":1}']["name"] == "short", "the update")
+            await comes_true(lambda: bench.raw("lead")['{"id":1}']["name"] == "short", "the update")
         async with working(bench):
             bench.sql("update lead set name = 'second' where id = 2")
-            await eventually(lambda: bench.raw("lead")['{"id":2}']["name"] == "second", "another")
+            await comes_true(lambda: bench.raw("lead")['{"id":2}']["name"] == "second", "another")
     async with working(bench):
-        await eventually(lambda: bench.raw("lead")['{"id":50}']["name"] == "long", "the long one")
+        await comes_true(lambda: bench.raw("lead")['{"id":50}']["name"] == "long", "the long one")
     sent = sorted(one.key or "" for one in await bench.changes("lead") if not one.snapshot)
     assert sent == ['{"id":1}', '{"id":2}', '{"id":50}']
 
@@ -138,9 +139,9 @@ async def test_two_workers_share_the_sources_and_send_nothing_twice(new_bench: N
     bench = await new_bench(DDL, ("lead",), mode="poll")
     await bench.apply()
     async with working(bench), working(bench):
-        await eventually(bench.complete, "completeness")
+        await comes_true(bench.complete, "completeness")
         bench.sql("update lead set name = 'once' where id = 1")
-        await eventually(lambda: bench.raw("lead")['{"id":1}']["name"] == "once", "the update")
+        await comes_true(lambda: bench.raw("lead")['{"id":1}']["name"] == "once", "the update")
     keys = [one.key for one in await bench.changes("lead")]
     assert len(keys) == 51
 
@@ -164,7 +165,7 @@ async def test_a_snapshot_that_begins_by_itself_gets_a_new_epoch(new_bench: NewB
     bench = await new_bench(DDL, ("lead",), mode="poll")
     await bench.apply()
     async with working(bench):
-        await eventually(bench.complete, "completeness")
+        await comes_true(bench.complete, "completeness")
     async with bench.context() as context:
         notices = SnapshotNotices(context, [bench.target])
         told = await bench.notifications()
@@ -185,18 +186,18 @@ async def test_keys_are_compared_now_and_then_in_log_based_capture_too(new_bench
     bench = await new_bench(DDL, ("lead",), reconcile_seconds=1)
     await bench.apply()
     async with working(bench):
-        await eventually(bench.complete, "completeness")
+        await comes_true(bench.complete, "completeness")
         bench.sql("update lead set name = 'logged' where id = 1")
-        await eventually(lambda: bench.raw("lead")['{"id":1}']["name"] == "logged", "the update")
+        await comes_true(lambda: bench.raw("lead")['{"id":1}']["name"] == "logged", "the update")
         bench.platform(
             "update raw.rows set pk = '{\"id\":999}' where tenant = %s and source_table = %s"
             " and pk = '{\"id\":1}'",
             bench.tenant,
             f"{bench.source}.lead",
         )
-        await eventually(lambda: '{"id":999}' not in bench.raw("lead"), "the deletion")
+        await comes_true(lambda: '{"id":999}' not in bench.raw("lead"), "the deletion")
         bench.sql("insert into lead (id, name) values (999, 'used again')")
-        await eventually(lambda: '{"id":999}' in bench.raw("lead"), "the insertion")
+        await comes_true(lambda: '{"id":999}' in bench.raw("lead"), "the insertion")
     [deletion] = [one for one in await bench.changes("lead") if one.operation == "d"]
     [insertion] = [one for one in await bench.changes("lead") if one.operation == "c"]
     assert deletion.position < insertion.position

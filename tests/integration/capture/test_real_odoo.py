@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.capture.bench import CaptureBench, eventually, working
+from tests.conditions import comes_true
+from tests.integration.capture.bench import CaptureBench, working
 from tests.integration.capture.conftest import NewBench
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data" / "odoo"
@@ -62,7 +63,7 @@ async def test_every_row_of_a_real_odoo_arrives_and_is_followed(
     plan = await bench.apply()
     assert not plan.blocking, plan.blocking
     async with working(bench):
-        await eventually(bench.complete, "the snapshot's arrival")
+        await comes_true(bench.complete, "the snapshot's arrival")
         for table in TABLES:
             assert raw_rows(bench, table) == source_rows(bench, table), table
         for statement in ODOO_WRITES:
@@ -71,7 +72,7 @@ async def test_every_row_of_a_real_odoo_arrives_and_is_followed(
         def followed() -> bool:
             return all(raw_rows(bench, one) == source_rows(bench, one) for one in TABLES)
 
-        await eventually(followed, "what Odoo wrote")
+        await comes_true(followed, "what Odoo wrote")
         assert not any("password" in image for image in bench.raw("res_users").values())
 
 

@@ -8,7 +8,8 @@ import json
 import psycopg
 
 from schemas.cdc import Change
-from tests.integration.capture.bench import CaptureBench, eventually, final_images
+from tests.conditions import comes_true
+from tests.integration.capture.bench import CaptureBench, final_images
 from tests.integration.capture.conftest import NewBench
 
 DDL = """
@@ -29,10 +30,10 @@ async def test_a_row_written_before_and_committed_after_the_snapshot_wins(
     first, second, third = (bench.transaction() for _ in range(3))
     first.execute("update lead set name = 'first' where id = 1")
     applied = asyncio.ensure_future(bench.apply())
-    await eventually(lambda: _slot_waits_for(bench, first), "the slot waits for the first")
+    await comes_true(lambda: _slot_waits_for(bench, first), "the slot waits for the first")
     second.execute("update lead set name = 'second' where id = 2")
     first.commit()
-    await eventually(lambda: _slot_waits_for(bench, second), "the slot waits for the second")
+    await comes_true(lambda: _slot_waits_for(bench, second), "the slot waits for the second")
     third.execute("update lead set name = 'third' where id = 3")
     third.execute("insert into lead values (5, 'third')")
     second.commit()
@@ -41,7 +42,7 @@ async def test_a_row_written_before_and_committed_after_the_snapshot_wins(
         return any(one["type"] == "COMPLETED" for one in await bench.notifications())
 
     await applied
-    await eventually(snapshot_ended, "the end of the snapshot")
+    await comes_true(snapshot_ended, "the end of the snapshot")
     third.commit()
     bench.sql("update lead set name = 'later' where id = 4")
 
@@ -51,7 +52,7 @@ async def test_a_row_written_before_and_committed_after_the_snapshot_wins(
             changes if any(one.after and one.after["name"] == "later" for one in changes) else None
         )
 
-    changes = await eventually(arrived, "the last update")
+    changes = await comes_true(arrived, "the last update")
     snapshot = await _log_position(bench, 3, snapshot=True)
     written = await _log_position(bench, 3, snapshot=False)
     assert written < snapshot, "the case that this test is about did not come about"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ from connectors.postgres.outbox import OutboxMessage
 from connectors.postgres.pool import transaction
 from schemas.results import DONE, Outcome, Rejected, Retryable
 from schemas.topics import DEAD_LETTER_BYTES, dead_letter_topic
+from tests.conditions import comes_true
 from tests.stack import RunningStack
 from workers.context import WorkerContext, kafka_client_options, worker_context
 from workers.runtime.agents import AgentDriver
@@ -37,17 +37,6 @@ create table if not exists bench.effects (
   seen bigint generated always as identity, worker text, partition int, "offset" bigint,
   key bytea, value bytea, amount int check (amount < 1000), primary key (worker, partition, "offset"));
 """
-
-
-async def eventually(
-    condition: Callable[[], Awaitable[Found]], what: str, seconds: float = 60.0
-) -> Found:
-    """The first true answer of `condition`; AssertionError naming `what` when time is up."""
-    deadline = time.monotonic() + seconds
-    while not (found := await condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain: {what}"
-        await asyncio.sleep(0.02)
-    return found
 
 
 @dataclass
@@ -139,7 +128,7 @@ class Bench:
             values = await self.values()
             return values if len(values) >= count else []
 
-        return await eventually(there, f"{count} effects", seconds)
+        return await comes_true(there, f"{count} effects", seconds)
 
     async def committed(self, partition: int = 0) -> int | None:
         """The offset that the worker's group would go on from."""
@@ -152,7 +141,7 @@ class Bench:
         async def there() -> bool:
             return await self.committed(partition) == offset
 
-        await eventually(there, f"commit of offset {offset}")
+        await comes_true(there, f"commit of offset {offset}")
 
     async def read(self, topic: str) -> list[ConsumerRecord]:
         """All that a topic holds now, by partition and offset."""
@@ -164,7 +153,7 @@ class Bench:
             found = await self.read(dead_letter_topic(self.worker).name)
             return found if len(found) >= count else []
 
-        return await eventually(there, f"{count} dead letters")
+        return await comes_true(there, f"{count} dead letters")
 
     async def outbox_rows(self) -> int:
         return await self.context.pool.fetchval(

@@ -11,7 +11,8 @@ import pytest
 from connectors.postgres.dirty import DirtyItem, claim_dirty, count_dirty, forget_dirty, mark_dirty
 from connectors.postgres.pool import connection, transaction
 from schemas.results import Outcome, Retryable
-from tests.integration.runtime.bench import Bench, bench, eventually
+from tests.conditions import comes_true
+from tests.integration.runtime.bench import Bench, bench
 from tests.stack import RunningStack
 from workers.context import WorkerContext
 from workers.runtime.delivery import Delivery
@@ -117,7 +118,7 @@ async def test_a_crash_leaves_the_marks_for_others(stack: RunningStack, platform
         async with transaction(on.context.pool) as borrowed:
             await claim_dirty(borrowed, on.worker, 10, lease_seconds=0.05)  # and then it crashed
         processor = Recomputing(on.worker)
-        await eventually(lambda: chunk(on, processor), "the lease to end")
+        await comes_true(lambda: chunk(on, processor), "the lease to end")
         assert processor.computed == ["a"]
 
 

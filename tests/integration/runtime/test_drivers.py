@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from schemas.topics import RECORD_BYTES, dead_letter_topic
-from tests.integration.runtime.bench import Bench, Driver, bench, eventually, running
+from tests.conditions import comes_true
+from tests.integration.runtime.bench import Bench, Driver, bench, running
 from tests.stack import RunningStack
 from workers.dead_letter_office import dead_letters, replay
 from workers.runtime.dead_letters import TooManyDeadLetters
@@ -97,10 +98,10 @@ async def test_retryable_waits_and_keeps_its_membership(
             async def attempts(count: int) -> bool:
                 return len(on.recorder.calls) >= count
 
-            await eventually(lambda: attempts(2), "attempts while the dependency is away")
+            await comes_true(lambda: attempts(2), "attempts while the dependency is away")
             before = await _membership(on)
             # 0.05 s, 0.1 s, 0.2 s ... apart: the ninth comes after more than a session's 6 s
-            await eventually(lambda: attempts(9), "attempts for longer than a session lasts")
+            await comes_true(lambda: attempts(9), "attempts for longer than a session lasts")
             assert await _membership(on) == before
             assert await on.committed() in {None, -1, 0}
             on.recorder.away = False
@@ -121,7 +122,7 @@ async def test_stop_leaves_a_waiting_batch_uncommitted(
             async def tried() -> list[int]:
                 return on.recorder.calls
 
-            await eventually(tried, "an attempt")
+            await comes_true(tried, "an attempt")
         assert await on.committed() in {None, -1, 0}
         on.recorder.away = False
         async with running(driver, on):
