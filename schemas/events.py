@@ -43,6 +43,31 @@ class RecordNormalised(Event):
         return {"id": self.id, "kind": self.kind, "side": self.side}
 
 
+class CompanyResolved(Event):
+    """What is one company, of all the companies that records name (CORE-5). Topic `core.company`; state.
+
+    `members` are the keys by which records name it, the first of them its id; `domains` and `aliases`
+    are those of all members. `change` says what became of it last: a company that went into another is
+    `removed`, with that other in `others`; one that took others in is `merged`, one that came out of
+    another `split`.
+    """
+
+    company_id: str
+    version: int
+    deleted: bool = False
+    name: str = ""
+    normalized_company: str = ""
+    aliases: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    country: str | None = None
+    members: tuple[str, ...] = ()
+    change: Literal["created", "changed", "merged", "split", "removed"]
+    others: tuple[str, ...] = ()
+
+    def key_parts(self) -> dict[str, str]:
+        return {"company": self.company_id, "pack": self.pack}
+
+
 class SpendMonthRevised(Event):
     """The billed total of one account, month and currency changed. Topic `core.spend.monthly`; state.
 

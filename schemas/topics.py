@@ -76,6 +76,7 @@ WORKERS = (
     "act",
     "audit",
     "spend",
+    "companies",
     "timers",
     "poll",
     "api",
@@ -83,7 +84,7 @@ WORKERS = (
 
 PLATFORM_TOPICS: tuple[Topic, ...] = (
     Topic(CORE_OPPORTUNITY, "tenant, kind, side, id", "normalised opportunities", compacted=True, public=True),
-    Topic(CORE_COMPANY, "tenant, kind, side, id", "normalised companies", compacted=True, public=True),
+    Topic(CORE_COMPANY, "tenant, kind, side, id; tenant, company, pack", "normalised companies, and which of them are one", compacted=True, public=True),
     Topic(CORE_ACCOUNT, "tenant, kind, side, id", "cloud accounts with owner and payer", compacted=True, public=True),
     Topic(CORE_SPEND_MONTHLY, "tenant, account, currency, month", "billed total per account and month", compacted=True, public=True),
     Topic(CORE_BILLING_MONTH, "tenant, source, month", "load state of billing months", partitions=1, compacted=True, public=True),

@@ -101,7 +101,7 @@ class DerivedStep:
             opened, tenant, pack, stored, [one for one in results if one.record.is_record], now
         )
         messages += await announce_spend_again(
-            opened, tenant, pack, _reowned(revised), _cost_tables(plan), now
+            opened, tenant, pack, _reowned(revised), cost_tables(plan), now
         )
         ledger = [one for one in results if one.record.ledger]
         if ledger:
@@ -146,5 +146,6 @@ def _reowned(revised: Iterable[RevisedRecord]) -> set[str]:
     return accounts
 
 
-def _cost_tables(plan: Plan) -> list[str]:
+def cost_tables(plan: Plan) -> list[str]:
+    """The tables whose rows say what accounts cost."""
     return [record.table for record in plan.records if record.ledger == COST]

@@ -31,6 +31,7 @@ DRIVERS: dict[str, str] = {
     "embed": BULK,
     "audit": BULK,
     "spend": BULK,
+    "companies": BULK,
     "match": AGENT,
     "decide": AGENT,
     "review": AGENT,

@@ -66,10 +66,12 @@ select w.left_id, w.right_id, m.match_id, m.version, m.status, m.confidence, m.c
        m.model_version, m.matcher_version,
        (select version from ops.config_active where tenant = $1 and pack = $2) as rules,
        coalesce(m.live and not m.alternative and m.status = any($7::text[]), false) as live,
-       l.version as l_version, l.deleted as l_deleted, l.customer as l_customer,
+       l.version as l_version, l.deleted as l_deleted,
+       core.company_of($1, $2, core.company_member(l.customer, l.fields)) as l_customer,
        l.fields::text as l_fields, l.lineage::text as l_lineage, l.inputs::text as l_inputs,
        l.source_committed_at as l_committed,
-       r.version as r_version, r.deleted as r_deleted, r.customer as r_customer,
+       r.version as r_version, r.deleted as r_deleted,
+       core.company_of($1, $2, core.company_member(r.customer, r.fields)) as r_customer,
        r.fields::text as r_fields, r.lineage::text as r_lineage, r.inputs::text as r_inputs,
        r.source_committed_at as r_committed
   from unnest($5::text[], $6::text[]) as w(left_id, right_id)
@@ -206,21 +208,24 @@ async def _read_accounts(
     customers: set[str],
     named: Iterable[set[str]],
 ) -> list[AccountRow]:
-    """Accounts that the customers own or that are named; of several claims on one id the one of the
-    smallest record id holds.
+    """Accounts that the customers, companies, own or that are named; of several claims on one id the one
+    of the smallest record id holds.
     """
     ids = sorted({one for some in named for one in some})
     if not customers and not ids:
         return []
     rows = await connection.fetch(
         """
-        select r.id, r.version, r.customer, r.fields ->> 'account_id' as account_id
+        select r.id, r.version, r.fields ->> 'account_id' as account_id,
+               core.company_of($1, $2, core.company_member(r.customer, r.fields)) as customer
           from core.records r
          where r.tenant = $1 and r.pack = $2 and r.kind = 'account' and not r.deleted
            and r.fields ->> 'account_id' in (
              select o.fields ->> 'account_id' from core.records o
               where o.tenant = $1 and o.pack = $2 and o.kind = 'account' and not o.deleted
-                and o.customer = any($3::text[])
+                and o.customer = any($3::text[] || array(
+                      select core.company_customer(member) from core.company_members
+                       where tenant = $1 and pack = $2 and company_id = any($3::text[])))
              union all select unnest($4::text[]))
          order by r.side, r.id for share of r""",
         tenant,

@@ -35,6 +35,10 @@ class Selection:
     def is_payers(self) -> bool:
         return bool(self.payers) and not (self.accounts or self.customers)
 
+    @property
+    def is_customers(self) -> bool:
+        return bool(self.customers) and not (self.accounts or self.payers)
+
     def arguments(self) -> list[object]:
         """The first seven parameters of every statement on a selection."""
         named = (list(self.accounts), list(self.payers), list(self.customers))
@@ -45,8 +49,12 @@ _MONTHS = "month between $2 and $3 and month <> all($7::date[])"
 _USED = "($4::text[] is not null and $5::text[] is not null and $6::text[] is not null)"
 """Names the type of parameters that a statement does not look at."""
 
-_NAMED = """
-    (account_id = any($4::text[]) or payer_account_id = any($5::text[]) or customer = any($6::text[]))"""
+_COMPANIES = """array(select unnest($6::text[]) union select company_id from core.company_members
+        where tenant = $1 and member = any($6::text[]))"""
+"""The customers named, by the companies that they are members of."""
+
+_NAMED = f"""
+    (account_id = any($4::text[]) or payer_account_id = any($5::text[]) or customer = any({_COMPANIES}))"""
 _PERIODS = {
     Grain.MONTH: "month",
     Grain.QUARTER: "date_trunc('quarter', month::timestamp)::date",
@@ -76,14 +84,8 @@ async def read_amounts(
     """
     if by == "product":
         return await read_products(connection, selection, grain, ledgers, limit=limit)
-    table, key = "core.spend_summaries", _KEYS[by]
-    which = "true" if selection.is_all else _NAMED
-    if by in ("total", "payer") and (selection.is_payers or selection.is_all):
-        table = "core.spend_by_product"
-        if selection.is_payers:
-            which = "payer_account_id = any($5::text[])"
-        else:
-            which = f"payer_account_id {'=' if by == 'total' else '<>'} '*'"
+    key = _KEYS[by]
+    table, which = _summed_up(selection, by)
     wanted = f"tenant = $1 and {_MONTHS} and ledger = any($8::text[]) and rows > 0 and {_USED} and {which}"
     arguments = [*selection.arguments(), list(ledgers)]
     summed = f"""
@@ -109,6 +111,19 @@ async def read_amounts(
         limit,
     )
     return [_amount(row) for row in rows]
+
+
+def _summed_up(selection: Selection, by: By) -> tuple[str, str]:
+    """The smallest table that has the selection's amounts by group, and which of its rows they are."""
+    if by in ("total", "payer") and selection.is_payers:
+        return "core.spend_by_product", "payer_account_id = any($5::text[])"
+    if by in ("total", "payer") and selection.is_all:
+        return "core.spend_by_product", f"payer_account_id {'=' if by == 'total' else '<>'} '*'"
+    if by in ("total", "customer") and selection.is_customers:
+        return "core.spend_by_customer", "customer = any($6::text[])"
+    if by == "customer" and selection.is_all:
+        return "core.spend_by_customer", "true"
+    return "core.spend_summaries", "true" if selection.is_all else _NAMED
 
 
 async def read_products(
@@ -137,7 +152,7 @@ async def read_products(
                  unnest(product_codes, amounts, p.rows, p.provisional, p.unpriced)
                    as c (product_code, amount, rows, provisional, unpriced)
            where not $9 and tenant = $1 and {_MONTHS} and ledger = any($8::text[])
-             and (account_id = any($4::text[]) or customer = any($6::text[]))
+             and (account_id = any($4::text[]) or customer = any({_COMPANIES}))
              and not payer_account_id = any($5::text[])),
         top as (
           select product_code, sum(amount) filter (where ledger = 'cost') as cost,
@@ -239,9 +254,12 @@ async def read_labels(
     statement = {
         "product": "select product_code as key, name from core.product_names"
         " where tenant = $1 and product_code = any($2::text[])",
-        "customer": "select distinct on (customer) customer as key, fields ->> 'customer_name' as name"
-        " from core.records where tenant = $1 and kind = 'account' and not deleted"
-        " and customer = any($2::text[]) order by customer, id",
+        "customer": "select distinct on (key) key, name from ("
+        " select company_id as key, name, '' as id from core.companies"
+        " where tenant = $1 and company_id = any($2::text[]) and not deleted and name <> ''"
+        " union all select customer, fields ->> 'customer_name', id from core.records"
+        " where tenant = $1 and kind = 'account' and not deleted and customer = any($2::text[])"
+        ") known order by key, id",
         "account": "select account_id as key, coalesce(name, customer_name) as name from core.accounts"
         " where tenant = $1 and account_id = any($2::text[])",
     }
@@ -260,16 +278,16 @@ async def read_customer_months(
 ) -> list[Record]:
     """What each customer's accounts cost, by month and currency; customers None: all of them."""
     return await connection.fetch(
-        """
-        select customer, month, currency, sum(amount) as amount, sum(provisional) = 0 as final
-          from core.spend_summaries
-         where tenant = $1 and ledger = 'cost' and month = any($2::date[]) and customer <> ''
-           and ($3::text[] is null or customer = any($3::text[]))
-         group by customer, month, currency order by customer, month, currency
+        f"""
+        select customer, month, currency, amount, provisional = 0 as final
+          from core.spend_by_customer
+         where tenant = $1 and month = any($2::date[]) and ledger = 'cost' and rows > 0
+           and {"customer = any($3::text[])" if customers is not None else "customer <> ''"}
+         order by customer, month, currency
         """,
         tenant,
         list(months),
-        None if customers is None else list(customers),
+        *([] if customers is None else [list(customers)]),
     )
 
 

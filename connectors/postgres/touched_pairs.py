@@ -60,13 +60,21 @@ select h.left_id, h.right_id, c.side || '/' || c.id from changed c join ops.deci
 _OF_ACCOUNTS = f"""
 with changed(account) as (select unnest($6::text[])),
 owner as (
-  select distinct changed.account, r.customer from changed join core.records r
-    on r.tenant = $1 and r.pack = $2 and r.kind = 'account' and not r.deleted
-   and r.fields ->> 'account_id' = changed.account
+  select distinct changed.account,
+         core.company_of($1, $2, core.company_member(r.customer, r.fields)) as company
+    from changed join core.records r
+      on r.tenant = $1 and r.pack = $2 and r.kind = 'account' and not r.deleted
+     and r.fields ->> 'account_id' = changed.account
    where r.customer is not null),
+customers as (
+  select account, company as customer from owner
+  union
+  select owner.account, core.company_customer(m.member) from owner join core.company_members m
+    on m.tenant = $1 and m.pack = $2 and m.company_id = owner.company),
 near as (
-  select o.side, o.id, owner.account as name from owner join core.records o
-    on o.tenant = $1 and o.pack = $2 and o.kind = $3 and not o.deleted and o.customer = owner.customer
+  select o.side, o.id, customers.account as name from customers join core.records o
+    on o.tenant = $1 and o.pack = $2 and o.kind = $3 and not o.deleted
+   and o.customer = customers.customer
   union
   select o.side, o.id, changed.account from changed join core.records o
     on o.tenant = $1 and o.pack = $2 and o.kind = $3 and not o.deleted
@@ -103,8 +111,8 @@ async def pairs_of_records(
 async def pairs_of_accounts(
     connection: Connection, tenant: str, pack: str, schema: PairSchema, accounts: Sequence[str]
 ) -> Touched:
-    """Pairs whose customer owns the accounts, whose records name them, or whose last judgement read
-    them. The change's name is the account id.
+    """Pairs whose customer owns the accounts, all members of its company together, whose records name
+    them, or whose last judgement read them. The change's name is the account id.
     """
     return await _fetch(connection, _OF_ACCOUNTS, tenant, pack, schema, list(accounts))
 

@@ -116,9 +116,7 @@ def golden_companies(
     clusters = _Clusters(by_key, different)
     for link in sorted(links, key=_order):
         clusters.join(link)
-    companies = [
-        _company([by_key[key] for key in group], clusters) for group in clusters.groups()
-    ]
+    companies = [_company([by_key[key] for key in group], clusters) for group in clusters.groups()]
     return sorted(companies, key=lambda company: company.company_id)
 
 

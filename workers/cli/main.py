@@ -13,6 +13,7 @@ GROUPS = {
     "connectors": "workers.cli.connectors",
     "decisions": "workers.cli.decisions",
     "matches": "workers.cli.matches",
+    "companies": "workers.cli.companies",
     "reviews": "workers.cli.reviews",
     "actions": "workers.cli.actions",
     "match": "workers.cli.match_files",

@@ -70,21 +70,32 @@ async def recomputed(bench: NormaliseBench) -> dict[tuple[Any, ...], Any]:
     """Every total from scratch, by plain SQL over the billing rows as they lie there."""
     rows = await bench.pool.fetch(
         """
-        with lines as (
-          select tenant, ledger, account_id, coalesce(
-                   (select customer from core.accounts a
-                     where a.tenant = b.tenant and a.account_id = b.account_id), customer, '') as customer,
+        with owners as (
+          select distinct on (tenant, fields ->> 'account_id') tenant, customer,
+                 fields ->> 'account_id' as account_id
+            from core.records where kind = 'account' and not deleted
+           order by tenant, fields ->> 'account_id', length(id), id),
+        named as (
+          select b.*, coalesce(o.customer, b.customer, '') as named from core.billing_records b
+            left join owners o using (tenant, account_id)),
+        lines as (
+          select b.tenant, ledger, account_id, coalesce(m.company_id, b.named) as customer,
                  coalesce((select payer_account_id from core.accounts a
                      where a.tenant = b.tenant and a.account_id = b.account_id),
                    payer_account_id, '') as payer,
                  coalesce(product_code, '') as product, month, currency, amount
-            from core.billing_records b where not deleted and month is not null)
+            from named b left join core.company_members m
+              on (m.tenant, m.pack, m.member) = (b.tenant, b.pack, b.named)
+           where not deleted and month is not null)
         select tenant, ledger, 'account' as by, account_id || '/' || customer as key, '' as product, month,
                currency, sum(coalesce(amount, 0)) as amount, count(*) as rows
           from lines group by tenant, ledger, account_id, customer, month, currency
         union all
         select tenant, ledger, 'all', '*', product, month, currency, sum(coalesce(amount, 0)), count(*)
           from lines group by tenant, ledger, product, month, currency
+        union all
+        select tenant, ledger, 'customer', customer, '', month, currency, sum(coalesce(amount, 0)), count(*)
+          from lines group by tenant, ledger, customer, month, currency
         """
     )
     return {tuple(row[name] for name in _KEY): (row["amount"], row["rows"]) for row in rows}
@@ -99,6 +110,9 @@ async def kept(bench: NormaliseBench) -> dict[tuple[Any, ...], Any]:
         union all
         select tenant, ledger, 'all', '*', product_code, month, currency, amount, rows
           from core.spend_by_product where payer_account_id = '*' and rows > 0
+        union all
+        select tenant, ledger, 'customer', customer, '', month, currency, amount, rows
+          from core.spend_by_customer where rows > 0
         """
     )
     return {tuple(row[name] for name in _KEY): (row["amount"], row["rows"]) for row in rows}
