@@ -75,19 +75,27 @@ async def mark_month(connection: Connection, tenant: str, source: str, month: da
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtextextended('spend summaries/' || $1, 0))"
 
 _SUMMARISE = """
-with units as materialized (
+with marked as materialized (
   select * from unnest($2::date[], $3::text[], $4::text[]) as u (month, account_id, customer)),
+units as materialized (
+  select * from marked
+  union
+  select k.month, '', m.company_id from marked k join core.company_members m
+    on m.tenant = $1 and m.member = k.customer
+   where k.account_id = '' and k.customer <> ''),
 owners as materialized (
   select account_id, customer, payer_account_id from core.accounts
    where tenant = $1 and account_id in (select account_id from units where account_id <> '')),
 lines as (
   select u.account_id, u.month, l.ledger, l.currency,
-         coalesce(o.customer, l.customer, '') as customer,
+         case when o.customer is not null then o.customer
+              when l.customer is not null then core.company_of($1, l.pack, l.customer)
+              else '' end as customer,
          coalesce(o.payer_account_id, l.payer_account_id, '') as payer_account_id,
          coalesce(l.product_code, '') as product_code, l.product_name, l.amount, l.rows, l.final
     from units u
    cross join lateral (
-     select ledger, currency, customer, payer_account_id, product_code, product_name, amount, rows, final
+     select pack, ledger, currency, customer, payer_account_id, product_code, product_name, amount, rows, final
        from core.billing_lines b
       where b.tenant = $1 and b.account_id = u.account_id and b.month = u.month offset 0) l
     left join owners o on o.account_id = u.account_id
@@ -99,7 +107,11 @@ lines as (
    cross join lateral (
      select ledger, currency, payer_account_id, product_code, product_name, amount, rows, final
        from core.billing_lines b
-      where b.tenant = $1 and b.customer = u.customer and b.month = u.month and b.account_id = ''
+      where b.tenant = $1 and b.customer = any(array(
+               select u.customer union select m.member from core.company_members m
+                where m.tenant = $1 and m.company_id = u.customer))
+         and b.month = u.month and b.account_id = ''
+         and core.company_of(b.tenant, b.pack, b.customer) = u.customer
      offset 0) l
    where u.account_id = '' and u.customer <> ''
   union all
