@@ -70,7 +70,7 @@ class ConfigSettings(BaseModel):
 
     directory: Path = Field(
         default_factory=lambda: Path(__file__).parents[1] / "deploy" / "config",
-        description="Folder with tenants/<tenant>.yaml",
+        description="Folder with tenants/<tenant>.yaml, and packs/<pack>/ of your own",
     )
 
 

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.tenants import Tenant
-from streams.packs import load_pack
+from streams.packs import load_pack, use_own_packs
 
 
 class TenantFileError(ValueError):
@@ -19,14 +19,21 @@ class TenantFileError(ValueError):
 def load_tenants(directory: Path) -> dict[str, Tenant]:
     """Every tenant by name, each source with the tables that its packs declare.
 
-    Raises TenantFileError for a file that is no YAML, does not fit, or is named for another tenant.
+    From then on the packs of the same directory are installed beside those that ship. Raises
+    TenantFileError for a file that is no YAML, does not fit, or is named for another tenant.
     """
     folder = directory / "tenants"
     if not folder.is_dir():
         raise TenantFileError(
             f"{folder} is not there: REVOPS_CONFIG__DIRECTORY must name a folder with tenants/*.yaml"
         )
+    use_own_packs(own_packs(directory))
     return {path.stem: _tenant(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def own_packs(directory: Path) -> Path:
+    """The folder of an installation's own packs, which need not be there."""
+    return directory / "packs"
 
 
 def packs_in_use(tenants: Iterable[Tenant]) -> tuple[str, ...]:

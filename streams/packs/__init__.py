@@ -142,20 +142,31 @@ class Pack:
         return plan
 
 
-def packs_folder() -> Traversable:
-    """The folder that holds every pack's folder."""
-    return files("streams.packs")
+_own: list[Traversable] = []
+"""The folder of the installation's own packs, once it is known."""
+
+
+def use_own_packs(folder: Traversable) -> None:
+    """From now on the packs of this folder are installed too, beside those that ship.
+
+    The folder need not be there. It takes the place of the one that was named before.
+    """
+    if _own != [folder]:
+        _own[:] = [folder]
+        load_pack.cache_clear()
 
 
 @cache
 def load_pack(name: str) -> Pack:
-    """The pack of that name. Raises PackError where there is none or its manifest is invalid."""
-    folder = packs_folder() / name
-    try:
-        parsed = cast("object", yaml.safe_load((folder / "pack.yaml").read_text(encoding="utf-8")))
-    except FileNotFoundError as problem:
+    """The pack of that name. Raises PackError where there is none, or two, or one that is invalid."""
+    found = [folder for folder in _folders() if folder.name == name]
+    if not found:
         known = ", ".join(installed_packs()) or "none"
-        raise PackError(f"there is no pack {name!r}; installed: {known}") from problem
+        raise PackError(f"there is no pack {name!r}; installed: {known}")
+    if len(found) > 1:
+        raise PackError(f"{found[1]}: a pack {name} ships with the platform; rename yours")
+    [folder] = found
+    parsed = cast("object", yaml.safe_load((folder / "pack.yaml").read_text(encoding="utf-8")))
     try:
         manifest = Manifest.checked(parsed)
     except PackError as problem:
@@ -167,6 +178,10 @@ def load_pack(name: str) -> Pack:
 
 def installed_packs() -> tuple[str, ...]:
     """The names of all packs, in order."""
-    return tuple(
-        sorted(one.name for one in packs_folder().iterdir() if (one / "pack.yaml").is_file())
-    )
+    return tuple(sorted({folder.name for folder in _folders()}))
+
+
+def _folders() -> list[Traversable]:
+    """The folder of every pack, those that ship first."""
+    shelves = [files("streams.packs"), *(own for own in _own if own.is_dir())]
+    return [one for shelf in shelves for one in shelf.iterdir() if (one / "pack.yaml").is_file()]

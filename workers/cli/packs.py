@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from streams.packs import PackError, installed_packs, load_pack, packs_folder
+from streams.packs import PackError, installed_packs, load_pack, use_own_packs
 from workers.cli.output import Output, console, fail, show_rows
-from workers.cli.platform import OutputOption
+from workers.cli.platform import OutputOption, config_directory
 from workers.pack_skeleton import write_skeleton
+from workers.tenants import own_packs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,7 +22,8 @@ app = typer.Typer(
 
 @app.command("list")
 def list_packs(output: OutputOption = Output.TABLE) -> None:
-    """Lists the installed packs with their sides and sources."""
+    """Lists the installed packs with their sides and sources: those that ship, and your own."""
+    use_own_packs(own_packs(config_directory()))
     manifests = [load_pack(name).manifest for name in installed_packs()]
     rows = [
         {"pack": one.name, "title": one.title, "sides": one.sides, "sources": tuple(one.sources)}
@@ -42,14 +43,18 @@ def new(
     ] = "crm",
     right: Annotated[str, typer.Option(help="The other side, and its source.")] = "vendor",
 ) -> None:
-    """Writes the files of a new pack: mapping, facts, rules, outcomes and cases that pass."""
+    """Writes the files of a new pack beside your tenants: mapping, facts, rules and cases that pass."""
+    folder = own_packs(config_directory())
+    use_own_packs(folder)
     try:
-        folder = Path(str(packs_folder()))
         for path in write_skeleton(folder, name, title or name, (left, right)):
             console.print(f"wrote {path}", highlight=False, soft_wrap=True)
         load_pack(name).plan()
     except PackError as problem:
         fail(escape(str(problem)), code=2)
     except OSError as problem:
-        fail(f"the folder of packs cannot be written ({problem}): work in a checkout")
+        fail(
+            f"the folder of packs cannot be written ({problem}): "
+            "name one that you own by REVOPS_CONFIG__DIRECTORY"
+        )
     console.print(f"Try it: revops rules test pack --pack {name}")

@@ -15,7 +15,7 @@ _MAPPING = "mapping/side.yaml"
 
 
 def write_skeleton(folder: Path, name: str, title: str, sides: tuple[str, str]) -> list[Path]:
-    """Writes the files of a new pack into `folder`/`name` and returns their paths.
+    """Writes the files of a new pack into `folder`/`name`, made where need be; returns their paths.
 
     Raises PackError where a pack of that name is there or a name is none, before anything is written.
     """
@@ -23,8 +23,8 @@ def write_skeleton(folder: Path, name: str, title: str, sides: tuple[str, str]) 
     if sides[0] == sides[1]:
         raise PackError(f"both sides are named {sides[0]}: records of two systems are matched")
     target = folder / name
-    if target.exists():
-        raise PackError(f"{target} is there already: choose another name")
+    if target.exists() or name in installed_packs():
+        raise PackError(f"a pack {name} is there already: choose another name")
     words = {
         "name": name,
         "title": json.dumps(title, ensure_ascii=False),  # as YAML quotes it
