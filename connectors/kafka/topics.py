@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import stamina
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -20,6 +21,7 @@ from schemas.results import Retryable
 from schemas.topics import Topic
 
 _SET_ON_TOPIC = 1  # DescribeConfigs: the value was set on the topic itself, it is no default
+_TOLD_WITHIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,10 @@ async def broker_topics(client_options: Mapping[str, Any]) -> dict[str, BrokerTo
 async def apply_changes(
     client_options: Mapping[str, Any], changes: Sequence[TopicChange], *, replication_factor: int
 ) -> None:
-    """Carries out `changes`. Raises Retryable while the broker is away, TopicRefused by its reason."""
+    """Carries out `changes` and returns when the broker tells of them.
+
+    Raises Retryable while the broker is away, TopicRefused by its reason.
+    """
     async with _admin(client_options) as admin:
         await _create(admin, changes, replication_factor)
         for change in changes:
@@ -123,6 +128,20 @@ async def apply_changes(
                     {change.topic.name: NewPartitions(change.partitions[1])}
                 )
         await _configure(admin, [one for one in changes if one.action is Action.CONFIGURE])
+    await _until_told(client_options, changes)
+
+
+async def _until_told(client_options: Mapping[str, Any], changes: Sequence[TopicChange]) -> None:
+    """Waits for the brokers' own picture: it follows the controller, which accepted the changes."""
+    declared = [one.topic for one in changes]
+    async for attempt in stamina.retry_context(
+        on=Retryable, attempts=None, timeout=_TOLD_WITHIN_SECONDS, wait_initial=0.05, wait_max=1.0
+    ):
+        with attempt:
+            left = difference(declared, await broker_topics(client_options))
+            waiting = [one.topic.name for one in left if one.action is not Action.KEEP_PARTITIONS]
+            if waiting:
+                raise Retryable(f"Kafka does not tell of its changed topics: {', '.join(waiting)}")
 
 
 class TopicRefused(RuntimeError):  # noqa: N818 - it tells the operator what the broker said
