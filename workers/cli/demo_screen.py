@@ -126,7 +126,8 @@ class DecisionFeed:
         await self._consumer.stop()
 
     def follow(self, screen: Console) -> None:
-        """From now on every decision is printed and its latency counted."""
+        """From now on every decision is printed, and the latency counted of what is committed."""
+        self._since = datetime.now(UTC)
         self._screen = screen
 
     async def settle(
@@ -156,7 +157,7 @@ class DecisionFeed:
             self.received += 1
             self.latest[made.tenant, made.left, made.right] = made
             if self._screen is not None:
-                arrived = Arrived(made, _latency(made, record.timestamp))
+                arrived = Arrived(made, _latency(made, record.timestamp, self._since))
                 self.followed.append(arrived)
                 self._screen.print(decision_line(arrived, self.meanings))
 
@@ -261,8 +262,9 @@ def _short(id_: str) -> str:
     return id_ if len(id_) <= _LONGEST_ID else f"{id_[:8]}…"
 
 
-def _latency(made: DecisionMade, broker_milliseconds: int) -> float | None:
-    if made.source_committed_at is None:
+def _latency(made: DecisionMade, broker_milliseconds: int, since: datetime) -> float | None:
+    """None where no change since then is behind the decision: time passed, rules changed."""
+    if made.source_committed_at is None or made.source_committed_at < since:
         return None
     at_broker = datetime.fromtimestamp(broker_milliseconds / 1000, UTC)
     return max(0.0, (at_broker - made.source_committed_at).total_seconds())
