@@ -19,7 +19,8 @@ from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.facts import PairSchema
 from connectors.postgres.matches import Pair, Place
 from connectors.postgres.outbox import OutboxMessage, message
-from connectors.postgres.pool import transaction
+from connectors.postgres.pool import connection, transaction
+from connectors.postgres.raw_lookups import prefer_indexes
 from schemas.events import CompanyResolved, MatchScored, RecordNormalised
 from schemas.results import DONE, Outcome, Rejected
 from schemas.topics import CORE_ACCOUNT, CORE_COMPANY, CORE_OPPORTUNITY, MATCH_RESULT
@@ -29,7 +30,7 @@ from streams.match.golden import CompanyChange
 from streams.match.policy import MatchingPolicy
 from streams.packs import load_pack
 from workers.company_followers import follow_moved
-from workers.company_marks import MEMBER, MOVED, RECORD, moved_item
+from workers.company_marks import moved_item
 from workers.company_round import CompanyRules, resolve_companies
 from workers.context import WorkerContext
 from workers.decide import pair_schema
@@ -56,6 +57,10 @@ class _Work:
     records: set[Record] = field(default_factory=set[Record])
     pairs: set[Pair] = field(default_factory=set[Pair])
     members: set[str] = field(default_factory=set[str])
+
+
+def _by_name(place: Place) -> tuple[str, str]:
+    return place.tenant, place.pack
 
 
 class CompaniesProcessor:
@@ -92,48 +97,53 @@ class CompaniesProcessor:
     async def process_dirty(self, items: Sequence[DirtyItem]) -> None:
         """Marked records and members, and what follows from members that moved."""
         work: dict[Place, _Work] = defaultdict(_Work)
+        moved: dict[Place, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for item in items:
             pack, *rest = orjson.loads(item.id)
             place = Place(item.tenant, pack)
-            if item.kind == RECORD:
-                work[place].records.add((rest[0], rest[1], rest[2]))
-            elif item.kind == MEMBER:
-                work[place].members.add(rest[0])
+            match item.kind, rest:
+                case "record", [kind, side, record_id]:
+                    work[place].records.add((kind, side, record_id))
+                case "member", [member]:
+                    work[place].members.add(member)
+                case "moved", [member, before]:
+                    moved[place][member].add(before)
+                case _:
+                    raise ValueError(f"mark {item.kind} {item.id} is none of the companies worker")
         await self._resolve(work)
-        for item in items:
-            if item.kind == MOVED:
-                pack, member, before = orjson.loads(item.id)
-                await self._follow(Place(item.tenant, pack), member, before)
+        for place in sorted(moved, key=_by_name):
+            await self._follow(place, moved[place])
 
     async def _resolve(self, work: Mapping[Place, _Work]) -> None:
-        for place in sorted(work, key=lambda one: (one.tenant, one.pack)):
+        for place in sorted(work, key=_by_name):
             asked = work[place]
-            async with transaction(self._context.pool) as connection:
-                resolved = await resolve_companies(
-                    connection,
-                    place,
-                    self._rules_of(place.pack),
-                    asked.records,
-                    asked.pairs,
-                    asked.members,
-                )
-                events = [self._event(place, *one) for one in resolved.companies]
-                await self._context.outbox.put(connection, events)
-                marks = [moved_item(place, one.member, one.before) for one in resolved.moved]
-                await mark_dirty(connection, self.worker, marks)
+            async with connection(self._context.pool) as borrowed:
+                await prefer_indexes(borrowed, len(asked.records) + len(asked.pairs))
+                async with borrowed.transaction():
+                    resolved = await resolve_companies(
+                        borrowed,
+                        place,
+                        self._rules_of(place.pack),
+                        asked.records,
+                        asked.pairs,
+                        asked.members,
+                    )
+                    events = [self._event(place, *one) for one in resolved.companies]
+                    await self._context.outbox.put(borrowed, events)
+                    marks = [moved_item(place, one.member, one.before) for one in resolved.moved]
+                    await mark_dirty(borrowed, self.worker, marks)
 
-    async def _follow(self, place: Place, member: str, before: str) -> None:
-        async with transaction(self._context.pool) as connection:
+    async def _follow(self, place: Place, before: Mapping[str, Collection[str]]) -> None:
+        async with transaction(self._context.pool) as borrowed:
             events = await follow_moved(
-                connection,
+                borrowed,
                 place,
                 self._schema_of(place.pack),
                 self._cost_tables_of(place),
-                member,
                 before,
                 self._context.clock.wall(),
             )
-            await self._context.outbox.put(connection, events)
+            await self._context.outbox.put(borrowed, events)
 
     def _event(self, place: Place, company: StoredCompany, change: CompanyChange) -> OutboxMessage:
         event = CompanyResolved(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from connectors.postgres import moved_members as moved
@@ -24,26 +24,25 @@ async def follow_moved(
     place: Place,
     schema: PairSchema,
     cost_tables: Collection[str],
-    member: str,
-    before: str,
+    before: Mapping[str, Collection[str]],
     now: datetime,
 ) -> list[OutboxMessage]:
-    """Marks what rests on the company of a member that was in `before`; returns the events of its spend.
+    """Marks what rests on the companies of members that moved; returns the events of their spend.
 
-    To be called after the transaction that moved it: whoever reads later sees the new company, and what
-    was read earlier is found here. Nothing else is computed again.
+    `before` names the companies that each member was in. To be called after the transaction that moved
+    them: whoever reads later sees the new companies, and what was read earlier is found here. Nothing
+    else is computed again.
     """
-    after = await moved.company_of(connection, place, member)
-    companies = {member, before, after}
-    accounts = await moved.accounts_of(connection, place, member)
+    after = await moved.present_companies(connection, place, before)
+    companies = {member: {member, after[member], *was} for member, was in before.items()}
+    owned = await moved.accounts_of(connection, place, before)
     events = await announce_spend_again(
-        connection, place.tenant, place.pack, accounts, cost_tables, now
+        connection, place.tenant, place.pack, set().union(*owned.values()), cost_tables, now
     )
-    units = await moved.summaries_naming(connection, place, member, companies)
+    units = await moved.summaries_naming(connection, place, companies)
     await mark_touched(connection, place.tenant, units, _REASON)
-    judged = {member}
-    if accounts:
-        judged.update(await moved.members_of(connection, place, companies))
+    gained = set().union(*(companies[member] for member in owned))
+    judged = {*before, *await moved.members_of(connection, place, gained)}
     pairs = await moved.pairs_judged_by(connection, place, schema, judged)
     keys = [PairKey(place.tenant, place.pack, left, right) for left, right in pairs]
     await mark_dirty(connection, "decide", [dirty_pair(key, _REASON) for key in keys])

@@ -63,17 +63,19 @@ async def companies_of(
     """The companies that these members are in, and those of these ids, by id; all members of each."""
     rows = await connection.fetch(
         """
-        with wanted as (
-          select company_id from core.company_members
-           where tenant = $1 and pack = $2 and member = any($3::text[])
+        with wanted as materialized (
+          select m.company_id from unnest($3::text[]) as w (member) cross join lateral (
+            select company_id from core.company_members
+             where tenant = $1 and pack = $2 and member = w.member offset 0) m
           union select unnest($4::text[]))
         select c.company_id, c.version, c.deleted, c.name, c.normalized_company, c.aliases, c.domains,
                c.country, c.doubts::text as doubts,
                coalesce((select jsonb_object_agg(m.member, m.evidence) from core.company_members m
                           where m.tenant = $1 and m.pack = $2 and m.company_id = c.company_id), '{}'
                        )::text as members
-          from wanted join core.companies c
-            on c.tenant = $1 and c.pack = $2 and c.company_id = wanted.company_id
+          from wanted cross join lateral (
+            select * from core.companies
+             where tenant = $1 and pack = $2 and company_id = wanted.company_id offset 0) c
         """,
         place.tenant,
         place.pack,

@@ -249,10 +249,13 @@ with recursive reached (is_member, kind, name) as (
   select true, '', member from unnest($3::text[]) as touched (member)
   union
   select true, '', sibling.member
-    from core.company_members own
-    join core.company_members sibling
-      on sibling.tenant = $1 and sibling.pack = $2 and sibling.company_id = own.company_id
-   where own.tenant = $1 and own.pack = $2 and own.member = any($3::text[])
+    from unnest($3::text[]) as touched (member)
+   cross join lateral (
+     select company_id from core.company_members
+      where tenant = $1 and pack = $2 and member = touched.member offset 0) own
+   cross join lateral (
+     select member from core.company_members
+      where company_id = own.company_id and tenant = $1 and pack = $2 offset 0) sibling
   union
   select hop.* from reached, lateral (
     select false, k.kind, k.key from core.company_keys k
@@ -291,9 +294,11 @@ async def read_namings(
 ) -> list[Naming]:
     """The ways in which records call members; records of `leading_side`, and of no side, lead."""
     rows = await connection.fetch(
-        """select member, name, domain, country, aliases, bool_or(side in ($4, '-')) as leads
-             from core.company_records
-            where tenant = $1 and pack = $2 and member = any($3::text[])
+        """select c.member, c.name, c.domain, c.country, c.aliases,
+                  bool_or(c.side in ($4, '-')) as leads
+             from unnest($3::text[]) as w (member) cross join lateral (
+               select * from core.company_records
+                where member = w.member and tenant = $1 and pack = $2 offset 0) c
             group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5""",
         place.tenant,
         place.pack,
@@ -320,19 +325,27 @@ async def read_evidence(
     where = (place.tenant, place.pack, list(members))
     holders: dict[Key, list[str]] = defaultdict(list)
     for row in await connection.fetch(
-        """select kind, key, member from core.company_keys
-            where tenant = $1 and pack = $2 and member = any($3::text[]) order by 1, 2, 3""",
+        """select k.kind, k.key, k.member from unnest($3::text[]) as w (member) cross join lateral (
+             select * from core.company_keys
+              where tenant = $1 and pack = $2 and member = w.member offset 0) k
+            order by 1, 2, 3""",
         *where,
     ):
         holders[row["kind"], row["key"]].append(row["member"])
     deals = await connection.fetch(
-        """select left_id, right_id, first, second, kind, probability from core.company_links
-            where tenant = $1 and pack = $2 and first = any($3::text[]) order by 1, 2""",
+        """select l.left_id, l.right_id, l.first, l.second, l.kind, l.probability
+             from unnest($3::text[]) as w (member) cross join lateral (
+               select * from core.company_links
+                where first = w.member and tenant = $1 and pack = $2 offset 0) l
+            order by 1, 2""",
         *where,
     )
     words = await connection.fetch(
-        """select first, second, verdict, actor, reason from core.company_verdicts
-            where tenant = $1 and pack = $2 and first = any($3::text[]) order by 1, 2""",
+        """select v.first, v.second, v.verdict, v.actor, v.reason
+             from unnest($3::text[]) as w (member) cross join lateral (
+               select * from core.company_verdicts
+                where tenant = $1 and pack = $2 and first = w.member offset 0) v
+            order by 1, 2""",
         *where,
     )
     return Evidence(
