@@ -5,7 +5,7 @@
 
 Beside commit to decision stands commit to change topic of the same changes: what Debezium takes
 alone. Times are the machine's, so they are held against their limits and not judged; exits 1 when a
-change is left without its decision.
+change is left without its decision or the audit log takes more than its share of processor time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from deploy.sample.load import create_sources
 from tests.benchmarks.figures import Figure, report
 from tests.benchmarks.pipeline.latency import latency_figures
 from tests.benchmarks.pipeline.memory import memory_figures
-from tests.benchmarks.pipeline.snapshot import snapshot_figures
+from tests.benchmarks.pipeline.processor_time import ProcessorTime, processor_figures
+from tests.benchmarks.pipeline.snapshot import snapshot_figures, start_workers
 from tests.stack import own_stack
 from tests.whole_platform import WholePlatform
 from workers.settings import Settings
@@ -43,8 +44,11 @@ async def figures(platform: WholePlatform, changes: int) -> list[Figure]:
         apn_database=SOURCES[1],
         world=world,
     )
+    await start_workers(platform)
+    started = ProcessorTime.of(platform.stack)
     measured = await snapshot_figures(platform, world)
     measured += await latency_figures(Settings.load().kafka, dsns, world, changes)
+    measured += processor_figures(started, ProcessorTime.of(platform.stack))
     return measured + memory_figures(platform.stack)
 
 

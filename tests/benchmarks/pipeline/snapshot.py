@@ -20,16 +20,20 @@ FIRST_DECISION_LIMIT = 10.0
 _CHANGES = "cdc.apn.apn_opportunity", "cdc.apn.apn_companies", "cdc.odoo.crm_lead"
 
 
-async def snapshot_figures(platform: WholePlatform, world: SampleWorld) -> list[Figure]:
-    """Captures sources of which nothing is read yet, with every worker running before.
-
-    The clock starts with the first row in a change topic.
-    """
+async def start_workers(platform: WholePlatform) -> None:
+    """Every worker runs, on sources of which nothing is read yet."""
     local = LocalPlatform(platform.stack)
     await asyncio.to_thread(local.use_local_sources, platform.databases)
     await asyncio.to_thread(upgrade, Settings.load().database.dsn.get_secret_value())
     await asyncio.to_thread(local.start_workers)
-    left = await asyncio.to_thread(local.apply)
+
+
+async def snapshot_figures(platform: WholePlatform, world: SampleWorld) -> list[Figure]:
+    """Captures the sources, with every worker running before.
+
+    The clock starts with the first row in a change topic.
+    """
+    left = await asyncio.to_thread(LocalPlatform(platform.stack).apply)
     if left:
         raise RuntimeError("\n".join(left))
     began, first = await asyncio.gather(_first_change(), _first_provisional_decision())
