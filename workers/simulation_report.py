@@ -24,10 +24,10 @@ def html_report(
 ) -> str:
     """The page. `about` says what was simulated over what; texts are escaped."""
     shown = simulation.flips[:_MOST_ROWS]
-    left_out = len(simulation.flips) - len(shown)
+    left_out = simulation.flipped - len(shown)
     parts = [
         f"<h1>{escape(title)}</h1><p class=muted>{escape(about)}</p>",
-        f"<p><b>{simulation.judged:,}</b> decisions judged again, <b>{len(simulation.flips):,}</b> come to "
+        f"<p><b>{simulation.judged:,}</b> decisions judged again, <b>{simulation.flipped:,}</b> come to "
         f"another outcome, <b>{simulation.money:,.2f}</b> at stake in them.</p>",
         "<h2>Outcomes</h2>",
         _table(

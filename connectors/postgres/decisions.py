@@ -330,37 +330,6 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
-async def past_decisions(
-    connection: Connection,
-    tenant: str,
-    pack: str,
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    newest: bool,
-    after: str,
-    limit: int,
-) -> list[tuple[str, str, str, date, str, str]]:
-    """A page of decisions in the order of their ids, behind `after`: id, left, right, day, outcome and
-    facts as JSON text. Without facts (superseded ones) they are left out.
-    """
-    rows = await connection.fetch(
-        f"""select decision_id::text as id, left_id, right_id, as_of, outcome, facts::text as facts
-              from {"ops.latest_decisions" if newest else "ops.decisions"}
-             where tenant = $1 and pack = $2 and decision_id > $3::uuid and rule_set <> ''
-               and ($4::timestamptz is null or decided_at >= $4)
-               and ($5::timestamptz is null or decided_at < $5)
-             order by decision_id limit $6""",
-        tenant,
-        pack,
-        after,
-        since,
-        until,
-        limit,
-    )
-    return [tuple(row) for row in rows]  # type: ignore[misc]
-
-
 async def open_pairs(
     connection: Connection, tenant: str, pack: str, outcome: str | None
 ) -> list[tuple[str, str]]:

@@ -55,19 +55,21 @@ class Flip:
 
 @dataclass(slots=True)
 class Simulation:
-    """Counts and flips of one part of a history, or of all of it."""
+    """Counts and flips of one part of a history, or of all of it.
+
+    `moves` counts the flips from each outcome to each, `money` adds up what is at stake in them.
+    `flips` holds them one by one: of very many only the first.
+    """
 
     judged: int = 0
     before: Counter[str] = field(default_factory=Counter[str])
     after: Counter[str] = field(default_factory=Counter[str])
     by_rule: Counter[str] = field(default_factory=Counter[str])
+    moves: Counter[str] = field(default_factory=Counter[str])
+    flipped: int = 0
+    money: Decimal = Decimal(0)
     flips: list[Flip] = field(default_factory=list[Flip])
     not_reproduced: int = 0
-
-    @property
-    def money(self) -> Decimal:
-        """What is at stake in all flips together."""
-        return sum((flip.money for flip in self.flips if flip.money is not None), Decimal(0))
 
     def add(self, other: Simulation) -> None:
         """Adds another part."""
@@ -75,12 +77,20 @@ class Simulation:
         self.before += other.before
         self.after += other.after
         self.by_rule += other.by_rule
+        self.moves += other.moves
+        self.flipped += other.flipped
+        self.money += other.money
         self.flips.extend(other.flips[: _MOST_FLIPS - len(self.flips)])
         self.not_reproduced += other.not_reproduced
 
-    def moves(self) -> dict[str, int]:
-        """How many flips from each outcome to each."""
-        return dict(Counter(f"{flip.before} -> {flip.after}" for flip in self.flips))
+    def flip(self, one: Flip) -> None:
+        """Counts a flip."""
+        self.flipped += 1
+        self.moves[f"{one.before} -> {one.after}"] += 1
+        self.by_rule.update(one.rules)
+        self.money += one.money or 0
+        if len(self.flips) < _MOST_FLIPS:
+            self.flips.append(one)
 
     def to_json(self) -> dict[str, Any]:
         """The report as data; decimals are text."""
@@ -88,7 +98,8 @@ class Simulation:
             "judged": self.judged,
             "before": dict(self.before),
             "after": dict(self.after),
-            "moves": self.moves(),
+            "flipped": self.flipped,
+            "moves": dict(self.moves),
             "flips_by_rule": dict(self.by_rule),
             "money": format(self.money, "f"),
             "not_reproduced": self.not_reproduced,
@@ -129,9 +140,7 @@ def simulate(
         result.after[becomes] += 1
         result.not_reproduced += was != one.outcome
         if was != becomes:
-            flip = _flip(one, before, after, was, becomes, money_fact)
-            result.flips.append(flip)
-            result.by_rule.update(flip.rules)
+            result.flip(_flip(one, before, after, was, becomes, money_fact))
     return result
 
 

@@ -6,9 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
+from connectors.postgres.decision_history import History
 from streams.decide.comparing_versions import Difference, differences
 from streams.decide.simulation import Simulation
 from workers.cli.output import Output, console, errors, show_json, show_rows
@@ -23,7 +30,7 @@ from workers.cli.platform import (
 )
 from workers.cli.rule_options import RulesArgument, platform_desk, run_on_rules
 from workers.rules_desk import ACTIVE
-from workers.simulating import History, simulate_history, summary
+from workers.simulating import simulate_history, summary
 from workers.simulation_report import html_report
 
 
@@ -48,15 +55,22 @@ def simulate(
     async def work() -> tuple[Simulation, list[Difference]]:
         async with opened_database(settings) as pool:
             old, new = await desk.named(pool, against), await desk.named(pool, draft)
-            columns = (SpinnerColumn(), TextColumn("{task.completed:,} decisions judged"))
+            columns = (
+                TextColumn("judging"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
             with Progress(*columns, console=errors, transient=True) as progress:
-                task = progress.add_task("judging", total=None)
+                task = progress.add_task("", total=None)
                 found = await simulate_history(
                     pool,
                     history,
                     old.body,
                     new.body,
-                    on_progress=lambda done: progress.update(task, completed=done),
+                    on_progress=lambda done, total: progress.update(
+                        task, completed=done, total=total
+                    ),
                 )
             return found, differences(old, new)
 
@@ -76,7 +90,7 @@ def simulate(
 def _show_simulation(found: Simulation, limit: int) -> None:
     show_rows(summary(found), ("outcome", "before", "after", "change"), Output.TABLE)
     console.print(
-        f"{found.judged:,} judged, [bold]{len(found.flips):,}[/] flipped, "
+        f"{found.judged:,} judged, [bold]{found.flipped:,}[/] flipped, "
         f"{found.money:,.2f} at stake in them."
     )
     table = Table(header_style="bold", expand=False)
@@ -88,8 +102,8 @@ def _show_simulation(found: Simulation, limit: int) -> None:
         )
     if found.flips:
         console.print(table)
-    if len(found.flips) > limit:
-        console.print(f"{len(found.flips) - limit:,} more: --limit, --report or --output json")
+    if found.flipped > limit:
+        console.print(f"{found.flipped - limit:,} more: --limit, --report or --output json")
     if found.not_reproduced:
         console.print(
             f"[dim]{found.not_reproduced:,} decisions were made by other rules than those compared "

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,7 @@ import orjson
 import structlog
 
 from connectors.kafka.sending import Outgoing, Sender
+from connectors.postgres.decision_history import History
 from connectors.postgres.migrations import upgrade
 from connectors.postgres.outbox import Outbox
 from connectors.postgres.pool import Pool, create_pool, transaction
@@ -36,7 +38,7 @@ from workers.runtime.clock import Clock
 from workers.runtime.metrics import WorkerMetrics
 from workers.runtime.relay import Relay
 from workers.settings import DatabaseSettings, KafkaSettings, Settings
-from workers.simulating import History, simulate_history
+from workers.simulating import simulate_history
 
 _NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 _PAIRS = 2_000
@@ -226,6 +228,7 @@ def _key(number: int) -> PairKey:
     return PairKey("home", "pod", str(number), f"O{number}")
 
 
+@cache
 def _place() -> Place:
     return Place("home", "pod", pair_schema(compiled_pack().effective.document.catalogue))
 

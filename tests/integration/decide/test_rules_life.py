@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.postgres.decision_history import History
 from connectors.postgres.pool import connection, transaction
 from connectors.postgres.rule_versions import VersionConflict, list_versions
 from schemas import topics
@@ -15,7 +16,7 @@ from streams.decide.rule_files import EffectiveRules, effective_rules
 from tests.integration.decide.world import NOW, World
 from workers.rule_cache import activate, file_rules, pack_document, tenant_rules
 from workers.rules_desk import Desk, UnknownRules
-from workers.simulating import History, simulate_history
+from workers.simulating import simulate_history
 
 
 def rules(**overrides: object) -> EffectiveRules:
@@ -101,7 +102,7 @@ async def test_a_simulation_over_stored_decisions_has_no_effect(world: World) ->
     found = await simulate_history(
         world.pool, History("home", "pod"), rules().body, rules(spend_threshold=2000).body
     )
-    assert found.moves() == {"auto_approve -> auto_reject": 1}
+    assert found.moves == {"auto_approve -> auto_reject": 1}
     assert found.not_reproduced == 0
     assert await world.decisions() == before
 

@@ -152,7 +152,7 @@ def test_a_simulation_tells_which_rule_flips_which_pair_and_what_is_at_stake() -
     assert found.judged == 3
     assert dict(found.before) == {"auto_approve": 2, "needs_review": 1}
     assert dict(found.after) == {"auto_approve": 1, "auto_reject": 2}
-    assert found.moves() == {"auto_approve -> auto_reject": 1, "needs_review -> auto_reject": 1}
+    assert found.moves == {"auto_approve -> auto_reject": 1, "needs_review -> auto_reject": 1}
     assert dict(found.by_rule) == {"R2": 2}
     assert found.money == 3000
     assert found.not_reproduced == 0
