@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -28,6 +26,7 @@ from workers.cli.platform import (
     OutputOption,
     PackOption,
     TenantOption,
+    acting_person,
     one_pack,
     one_tenant,
     opened_database,
@@ -186,7 +185,7 @@ def _say(
         fail("name two members", code=2)
     for member in members:
         _find(settings, place, member)
-    actor = os.environ.get("REVOPS_ACTOR") or getpass.getuser()
+    actor = acting_person()
 
     async def work() -> bool:
         async with worker_context("cli", settings) as context:

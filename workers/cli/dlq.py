@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +16,7 @@ from workers.cli.output import (
     show_json,
     show_rows,
 )
+from workers.cli.platform import acting_person
 from workers.context import worker_context
 from workers.dead_letter_office import DeadLetter, dead_letters, replay
 
@@ -73,7 +72,7 @@ def replay_letters(
             missing = set(identities or ()) - {one.identity for one in chosen}
             if missing:
                 fail(f"no such dead letter, or already put back: {', '.join(sorted(missing))}")
-            actor = os.environ.get("REVOPS_ACTOR") or getpass.getuser()
+            actor = acting_person()
             try:
                 return await replay(context, chosen, actor=actor)
             except ValueError as problem:

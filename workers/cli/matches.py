@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import uuid4
@@ -30,6 +28,7 @@ from workers.cli.output import (
     show_json,
     show_rows,
 )
+from workers.cli.platform import acting_person
 from workers.context import worker_context
 
 app = typer.Typer(
@@ -171,7 +170,7 @@ def _command(match: str, verdict: Any, reason: str) -> None:
                 verdict=verdict,
                 left=found["left"],
                 right=found["right"],
-                actor=os.environ.get("REVOPS_ACTOR") or getpass.getuser(),
+                actor=acting_person(),
                 reason=reason.strip(),
                 seen_version=found["version"],
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time
@@ -43,6 +45,11 @@ def config_directory() -> Path:
     """The configuration folder, for commands that may do without a platform."""
     find_local_stack()
     return _Files().config.directory
+
+
+def acting_person() -> str:
+    """Under whose name a command's deeds are recorded: `REVOPS_ACTOR`, else the login name."""
+    return os.environ.get("REVOPS_ACTOR") or getpass.getuser()
 
 
 @asynccontextmanager

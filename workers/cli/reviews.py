@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -38,6 +36,7 @@ from workers.cli.platform import (
     OutputOption,
     PackOption,
     TenantOption,
+    acting_person,
     one_pack,
     one_tenant,
     opened_database,
@@ -255,7 +254,7 @@ def _command(
                 verdict=verdict,
                 left=decision.left,
                 right=decision.right,
-                actor=os.environ.get("REVOPS_ACTOR") or getpass.getuser(),
+                actor=acting_person(),
                 reason=reason.strip(),
                 seen_version=decision.version if seen is None else seen,
                 assignee=assignee,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,13 @@ import typer
 from connectors.postgres.pool import connection
 from connectors.postgres.rule_versions import list_versions
 from workers.cli.output import Output, console, show_rows
-from workers.cli.platform import OutputOption, PackOption, TenantOption, opened_database
+from workers.cli.platform import (
+    OutputOption,
+    PackOption,
+    TenantOption,
+    acting_person,
+    opened_database,
+)
 from workers.cli.rule_options import NoteOption, RulesArgument, platform_desk, run_on_rules
 from workers.context import worker_context
 
@@ -31,7 +36,7 @@ def activate(
         async with worker_context("cli", settings) as context:
             effective = await desk.named(context.pool, rules)
             return await desk.activate(
-                context, effective, author=getpass.getuser(), note=note, expected=expected
+                context, effective, author=acting_person(), note=note, expected=expected
             )
 
     console.print(
@@ -50,7 +55,7 @@ def rollback(
 
     async def work() -> int:
         async with worker_context("cli", settings) as context:
-            return await desk.roll_back(context, version, author=getpass.getuser(), note=note)
+            return await desk.roll_back(context, version, author=acting_person(), note=note)
 
     console.print(
         f"Version [bold]{run_on_rules(work())}[/] brings the rules of version {version} back."
@@ -95,7 +100,7 @@ def reevaluate(
     async def work() -> int:
         async with worker_context("cli", settings) as context:
             return await desk.reevaluate(
-                context, outcome=outcome, author=getpass.getuser(), note=note
+                context, outcome=outcome, author=acting_person(), note=note
             )
 
     console.print(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from datetime import date
 from typing import Annotated
 
@@ -16,7 +14,7 @@ from connectors.postgres.spend_summaries import WORKER
 from streams.spend.periods import months_after
 from streams.spend.reports import Report
 from workers.cli.output import console, fail, run_command
-from workers.cli.platform import PackOption, TenantOption, opened_database
+from workers.cli.platform import PackOption, TenantOption, acting_person, opened_database
 from workers.cli.spend_options import (
     AccountOption,
     CustomerOption,
@@ -82,7 +80,7 @@ def acknowledge(
                 desk.tenant,
                 desk.pack,
                 place,
-                actor=os.environ.get("REVOPS_ACTOR") or getpass.getuser(),
+                actor=acting_person(),
                 note=note,
                 now=desk.clock.wall(),
             )

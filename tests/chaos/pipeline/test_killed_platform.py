@@ -29,6 +29,9 @@ VICTIMS = (
     "embed",
     POSTGRES,
     "audit",
+    "spend",
+    "review",
+    "act",
     "timers",
     "poll",
 )
