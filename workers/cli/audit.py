@@ -113,10 +113,25 @@ def verify(
 
     rows = run_command(work)
     show_rows(rows, ("tenant", "records", "sound", "checkpoints", "findings"), output)
-    if output is Output.TABLE and not rows:
-        console.print("The log is empty: no decision was audited yet.")
+    if output is Output.TABLE:
+        console.print(_in_words(rows))
     if not all(row["sound"] for row in rows):
         raise typer.Exit(1)
+
+
+def _in_words(rows: Sequence[dict[str, Any]]) -> str:
+    """What a verification says, and what it cannot say."""
+    if not rows:
+        return "The log is empty: no decision was audited yet."
+    if not all(row["sound"] for row in rows):
+        return "[bold red]The log was altered[/]: see the findings."
+    whole = f"Nothing was altered in {sum(row['records'] for row in rows):,} records."
+    if any(row["checkpoints"] for row in rows):
+        return whole
+    return (
+        f"{whole} No checkpoint was there to compare with: records cut off at the end would not show. "
+        "`revops audit checkpoint --file NOTE` makes one to keep elsewhere."
+    )
 
 
 @app.command()

@@ -93,6 +93,9 @@ def _show_simulation(found: Simulation, limit: int) -> None:
         f"{found.judged:,} judged, [bold]{found.flipped:,}[/] flipped, "
         f"{found.money:,.2f} at stake in them."
     )
+    if found.by_rule:
+        rules = ", ".join(f"{rule} {count:,}" for rule, count in found.by_rule.most_common())
+        console.print(f"Pairs flipped by each rule: {rules}.")
     table = Table(header_style="bold", expand=False)
     for heading in ("pair", "before", "after", "why"):
         table.add_column(heading, overflow="fold")
