@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -28,25 +28,15 @@ import psycopg
 from connectors.kafka.offsets import OffsetReader, offset_reader
 from deploy.local.identity import ProcessIdentity
 from deploy.local.stack import LocalStack
-from schemas.topics import (
-    AUDIT_EVENT,
-    CAPTURE_NOTIFICATION,
-    COMMAND_REVIEW,
-    CONFIG_RULES,
-    CORE_OPPORTUNITY,
-    TIMER_DUE,
-)
 from tests.conditions import comes_true
 from workers.audit_verifying import Given, verify_tenant
-from workers.capture_control import sources_of
 from workers.capture_status import dead_letter_counts
 from workers.context import kafka_client_options, worker_context
-from workers.decide import TOPICS as DECIDE_TOPICS
 from workers.local import PLATFORM_DATABASE, platform_environment, saved_environment
 from workers.local_platform import LocalPlatform
-from workers.match import MatchProcessor
 from workers.settings import Settings
-from workers.tenants import load_tenants, packs_in_use
+from workers.subscriptions import subscriptions
+from workers.tenants import load_tenants
 
 PACK = "pod"
 SETTLE_SECONDS = 900.0
@@ -169,24 +159,9 @@ class WholePlatform:
         async with offset_reader(kafka_client_options(Settings.load().kafka)) as offsets:
             return await self._waiting(offsets)
 
-    def inputs(self) -> dict[str, list[str]]:
+    def inputs(self) -> Mapping[str, Collection[str]]:
         """The topics that each worker reads."""
-        tenants = load_tenants(Settings.load().config.directory)
-        decisions, reviews = (
-            [f"{pack}.{stream}" for pack in packs_in_use(tenants.values())]
-            for stream in ("decision", "review")
-        )
-        return {
-            "normalise": sorted({topic for one in sources_of(tenants) for topic in one.topics}),
-            "embed": [CORE_OPPORTUNITY],
-            "match": list(MatchProcessor.topics),
-            "decide": list(DECIDE_TOPICS),
-            "review": [*decisions, COMMAND_REVIEW, TIMER_DUE, AUDIT_EVENT],
-            "act": [*decisions, *reviews, TIMER_DUE],
-            "audit": [AUDIT_EVENT, *decisions],
-            "spend": [CONFIG_RULES],
-            "poll": [CAPTURE_NOTIFICATION],
-        }
+        return subscriptions(load_tenants(Settings.load().config.directory))
 
     async def _waiting(self, offsets: OffsetReader) -> dict[str, int]:
         found: dict[str, int] = {}

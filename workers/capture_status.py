@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -83,7 +83,7 @@ async def capture_status(
 
 
 async def worker_lags(
-    context: WorkerContext, topics_of: Mapping[str, Sequence[str]]
+    context: WorkerContext, topics_of: Mapping[str, Collection[str]]
 ) -> list[WorkerLag]:
     """The lag of each worker's consumer group; `topics_of` names the topics that each one reads."""
     lags: list[WorkerLag] = []

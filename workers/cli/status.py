@@ -14,21 +14,13 @@ from connectors.postgres.pool import connection
 from connectors.postgres.timers import next_timer
 from deploy.local.stack import LocalStack
 from schemas.results import Retryable
-from schemas.topics import (
-    AUDIT_EVENT,
-    COMMAND_MATCH,
-    COMMAND_REVIEW,
-    CORE_OPPORTUNITY,
-    EMBED_DONE,
-    MATCH_RESULT,
-    OPS_HEALTH,
-)
 from workers.capture_control import opened_connect, sources_of
 from workers.capture_status import capture_status, dead_letter_counts, worker_lags
 from workers.cli.output import Output, console, fail, load_settings, show_json
 from workers.context import WorkerContext, worker_context
 from workers.local import local_stack
 from workers.settings import Settings
+from workers.subscriptions import subscriptions
 from workers.tenants import TenantFileError, load_tenants
 
 app = typer.Typer(add_completion=False)
@@ -84,13 +76,11 @@ def _processes(stack: LocalStack) -> list[dict[str, Any]]:
 
 async def _platform(settings: Settings) -> Findings:
     tenants = load_tenants(settings.config.directory)
-    packs = sorted({pack for tenant in tenants.values() for pack in tenant.packs})
     targets = sources_of(tenants)
     async with worker_context("cli", settings, wait=False) as context:
         async with opened_connect(context) as client:
             sources = [one.as_row() for one in await capture_status(context, client, targets)]
-        captured = sorted({topic for target in targets for topic in target.topics})
-        lags = await worker_lags(context, _topics_of(captured, packs))
+        lags = await worker_lags(context, subscriptions(tenants))
         return {
             "sources": sources,
             "lag": {one.worker: one.records for one in lags},
@@ -106,19 +96,6 @@ async def _work_left(context: WorkerContext) -> Findings:
             "to_send": await borrowed.fetchval("select count(*) from ops.outbox"),
             "next_timer": await next_timer(borrowed),
         }
-
-
-def _topics_of(captured: Sequence[str], packs: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """The topics whose backlog tells how far each worker is behind."""
-    return {
-        "normalise": captured,
-        "embed": [CORE_OPPORTUNITY],
-        "match": [CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH],
-        "decide": [MATCH_RESULT, CORE_OPPORTUNITY],
-        "review": [COMMAND_REVIEW, *(f"{pack}.decision" for pack in packs)],
-        "act": [f"{pack}.{stream}" for pack in packs for stream in ("decision", "review")],
-        "audit": [AUDIT_EVENT, *(f"{pack}.decision" for pack in packs)],
-    }
 
 
 def _platform_problems(found: Findings) -> list[str]:
