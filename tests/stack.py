@@ -114,9 +114,26 @@ def stack() -> Iterator[RunningStack]:
     if named:
         yield from _stack_of_another(Path(named))
         return
+    with running_stack() as local:
+        yield RunningStack(local)
+
+
+@contextlib.contextmanager
+def running_stack() -> Iterator[LocalStack]:
+    """Kafka, Connect and PostgreSQL of one's own; erased at the end."""
     with own_stack() as local:
         local.up_infrastructure(owner=ProcessIdentity.own())
-        yield RunningStack(local)
+        yield local
+
+
+@contextlib.contextmanager
+def some_postgres(given: str | None) -> Iterator[str]:
+    """A superuser's DSN: the one that is given, or that of a stack of one's own."""
+    if given is not None:
+        yield given
+        return
+    with running_stack() as local:
+        yield local.postgres_dsn("postgres")
 
 
 def _stack_of_another(data_dir: Path) -> Iterator[RunningStack]:

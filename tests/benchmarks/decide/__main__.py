@@ -11,27 +11,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
 
-from deploy.local.identity import ProcessIdentity
 from tests.benchmarks.decide.audit_log import audit_figures
 from tests.benchmarks.decide.pairs_in_database import database_figures
 from tests.benchmarks.decide.rules import rule_figures
 from tests.benchmarks.figures import Figure, report
-from tests.stack import own_stack
-
-
-@contextlib.contextmanager
-def _postgres(given: str | None) -> Iterator[str]:
-    if given is not None:
-        yield given
-        return
-    with own_stack() as local:
-        local.up_infrastructure(owner=ProcessIdentity.own())
-        yield local.postgres_dsn("postgres")
+from tests.stack import some_postgres
 
 
 def figures(dsn: str, *, decisions: int, records: int) -> list[Figure]:
@@ -52,7 +39,7 @@ def run() -> int:
     parser.add_argument("--output", choices=("table", "json"), default="table")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
-    with _postgres(arguments.postgres) as dsn:
+    with some_postgres(arguments.postgres) as dsn:
         measured = figures(dsn, decisions=arguments.decisions, records=arguments.records)
     return report(measured, load, arguments.output)
 

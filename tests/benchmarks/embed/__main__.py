@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.local.identity import ProcessIdentity
 from tests.benchmarks.embed.encoder import encoder_figures
 from tests.benchmarks.embed.vectors import vector_figures
 from tests.benchmarks.figures import Figure, report
-from tests.stack import own_stack
+from tests.stack import some_postgres
 
 
 def figures(dsn: str, *, records: int = 20_000) -> list[Figure]:
@@ -32,16 +29,6 @@ def figures(dsn: str, *, records: int = 20_000) -> list[Figure]:
     return [*measured, *asyncio.run(vector_figures(dsn, records))]
 
 
-@contextlib.contextmanager
-def _postgres(given: str | None) -> Iterator[str]:
-    if given is not None:
-        yield given
-        return
-    with own_stack() as local:
-        local.up_infrastructure(owner=ProcessIdentity.own())
-        yield local.postgres_dsn("postgres")
-
-
 def run() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--postgres", help="DSN of a database that may be written to")
@@ -49,7 +36,7 @@ def run() -> int:
     parser.add_argument("--output", choices=("table", "json"), default="table")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
-    with _postgres(arguments.postgres) as dsn:
+    with some_postgres(arguments.postgres) as dsn:
         measured = figures(dsn, records=arguments.records)
     return report(measured, load, arguments.output)
 

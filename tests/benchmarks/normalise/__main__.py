@@ -15,12 +15,11 @@ import asyncio
 import os
 import sys
 
-from deploy.local.identity import ProcessIdentity
 from tests.benchmarks.figures import Figure, report
 from tests.benchmarks.normalise.backlog import backlog_figures
 from tests.benchmarks.normalise.latency import latency_figures
 from tests.benchmarks.normalise.source_rows import sample_changes
-from tests.stack import RunningStack, own_stack
+from tests.stack import RunningStack, running_stack
 
 
 async def figures(stack: RunningStack, rows: int) -> list[Figure]:
@@ -35,8 +34,7 @@ def run() -> int:
     parser.add_argument("--output", choices=("table", "json"), default="table")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
-    with own_stack() as local:
-        local.up_infrastructure(owner=ProcessIdentity.own())
+    with running_stack() as local:
         measured = asyncio.run(figures(RunningStack(local), arguments.rows))
     return report(measured, load, arguments.output)
 
