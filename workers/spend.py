@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from connectors.postgres.dirty import DirtyItem
 from connectors.postgres.outbox import Outbox, OutboxMessage
+from connectors.postgres.planner_statistics import plan_anew
 from connectors.postgres.pool import Connection, Pool, transaction
 from connectors.postgres.rule_versions import active_version, read_version
 from connectors.postgres.spend_findings import (
@@ -59,6 +60,7 @@ class SpendProcessor:
 
     worker = "spend"
     topics = (CONFIG_RULES,)
+    marks_at_once = 1000
 
     def __init__(
         self, pool: Pool, outbox: Outbox, clock: Clock, packs: Mapping[str, Sequence[SpendPack]]
@@ -91,6 +93,7 @@ class SpendProcessor:
         for tenant, of_tenant in sorted(by_tenant.items()):
             units = [unit_of(item) for item in of_tenant if item.kind != MONTH]
             async with transaction(self._pool) as opened:
+                await plan_anew(opened)
                 customers = await summarise(opened, tenant, units)
                 messages = await self._watch(opened, tenant, customers)
                 messages += await self._judge(opened, tenant, _first_touched(units))

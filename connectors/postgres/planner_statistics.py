@@ -6,7 +6,7 @@ reads all of a tenant's records where an index would find the two that are asked
 
 from __future__ import annotations
 
-from connectors.postgres.pool import Pool, connection
+from connectors.postgres.pool import Connection, Pool, connection
 
 _GROWN = """
 select format('%I.%I', schemaname, relname) as name from pg_stat_user_tables
@@ -16,6 +16,14 @@ select format('%I.%I', schemaname, relname) as name from pg_stat_user_tables
 """
 LEAST_CHANGES = 200
 """Below this a wrong plan costs nothing that anybody would notice."""
+
+
+async def plan_anew(connection: Connection) -> None:
+    """Until the transaction ends, statements are planned for tables as large as they are now.
+
+    A plan made while a table was empty would live on with the connection, and read all of it.
+    """
+    await connection.execute("set local plan_cache_mode = force_custom_plan")
 
 
 async def analyze_grown(pool: Pool) -> list[str]:

@@ -288,10 +288,9 @@ async def store_thresholds(
     places = sorted(totals)
     rows = await connection.fetch(
         """
-        select customer, month, state, amount, threshold, version from ops.spend_thresholds
-         where tenant = $1 and pack = $2
-           and (customer, month) in (select * from unnest($3::text[], $4::date[]))
-         order by customer, month for update
+        select t.* from unnest($3::text[], $4::date[]) as k (customer, month) cross join lateral (
+          select customer, month, state, amount, threshold, version from ops.spend_thresholds
+           where tenant = $1 and pack = $2 and customer = k.customer and month = k.month for update) t
         """,
         tenant,
         pack,

@@ -12,6 +12,7 @@ import orjson
 from connectors.postgres.billing import revise_totals
 from connectors.postgres.billing_months import declare_month
 from connectors.postgres.outbox import OutboxMessage
+from connectors.postgres.planner_statistics import plan_anew
 from connectors.postgres.pool import Connection
 from connectors.postgres.spend_summaries import SummaryUnit, mark_month, summarise
 from streams.spend.completeness import MonthState
@@ -151,6 +152,7 @@ async def store_month(
     not name any more are withdrawn, and the month counts as loaded, or final, by the source `marker`.
     To be called in a transaction, whose commit makes the month stored.
     """
+    await plan_anew(connection)
     await connection.execute(_INCOMING)
     await connection.copy_to_table("incoming", source=str(lines), format="csv")
     await connection.execute(_REPLACE, job.tenant, month, job.export, job.import_id, job.pack, now)

@@ -120,7 +120,7 @@ def _summed_up(selection: Selection, by: By) -> tuple[str, str]:
     if by in ("total", "payer") and selection.is_all:
         return "core.spend_by_product", f"payer_account_id {'=' if by == 'total' else '<>'} '*'"
     if by in ("total", "customer") and selection.is_customers:
-        return "core.spend_by_customer", "customer = any($6::text[])"
+        return "core.spend_by_customer", f"customer = any({_COMPANIES})"
     if by == "customer" and selection.is_all:
         return "core.spend_by_customer", "true"
     return "core.spend_summaries", "true" if selection.is_all else _NAMED

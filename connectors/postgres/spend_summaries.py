@@ -1,7 +1,8 @@
 """Summaries of billing by account, customer, payer and product, kept exact as lines change (CORE-8).
 
 Whoever changes billing lines marks what they are or were in (`mark_touched`); `summarise` then computes
-those summaries from the lines again and carries the difference into the totals by product.
+those summaries from the lines again and carries the difference into the totals by product and by
+customer.
 """
 
 from __future__ import annotations
@@ -78,34 +79,38 @@ _SUMMARISE = """
 with marked as materialized (
   select * from unnest($2::date[], $3::text[], $4::text[]) as u (month, account_id, customer)),
 units as materialized (
-  select * from marked
-  union
-  select k.month, '', m.company_id from marked k join core.company_members m
-    on m.tenant = $1 and m.member = k.customer
-   where k.account_id = '' and k.customer <> ''),
-owners as materialized (
-  select account_id, customer, payer_account_id from core.accounts
-   where tenant = $1 and account_id in (select account_id from units where account_id <> '')),
+  select u.*, owner.customer as owner, owner.payer_account_id as owners_payer
+    from (select * from marked
+          union
+          select k.month, '', m.company_id from marked k join core.company_members m
+              on m.tenant = $1 and m.member = k.customer
+           where k.account_id = '' and k.customer <> '') u
+    -- looked up one by one: the planner takes units for few, and would join them in a loop
+    left join lateral (
+      select customer, payer_account_id from core.accounts
+       where tenant = $1 and account_id = u.account_id offset 0) owner on u.account_id <> ''),
 lines as (
   select u.account_id, u.month, l.ledger, l.currency,
-         case when o.customer is not null then o.customer
+         case when u.owner is not null then u.owner
               when l.customer is not null then core.company_of($1, l.pack, l.customer)
               else '' end as customer,
-         coalesce(o.payer_account_id, l.payer_account_id, '') as payer_account_id,
-         coalesce(l.product_code, '') as product_code, l.product_name, l.amount, l.rows, l.final
+         coalesce(u.owners_payer, l.payer_account_id, '') as payer_account_id,
+         coalesce(l.product_code, '') as product_code, l.product_name, l.amount, l.rows, l.final,
+         l.committed_at
     from units u
    cross join lateral (
-     select pack, ledger, currency, customer, payer_account_id, product_code, product_name, amount, rows, final
+     select pack, ledger, currency, customer, payer_account_id, product_code, product_name, amount, rows,
+            final, committed_at
        from core.billing_lines b
       where b.tenant = $1 and b.account_id = u.account_id and b.month = u.month offset 0) l
-    left join owners o on o.account_id = u.account_id
    where u.account_id <> ''
   union all
   select '', u.month, l.ledger, l.currency, u.customer, coalesce(l.payer_account_id, ''),
-         coalesce(l.product_code, ''), l.product_name, l.amount, l.rows, l.final
+         coalesce(l.product_code, ''), l.product_name, l.amount, l.rows, l.final, l.committed_at
     from units u
    cross join lateral (
-     select ledger, currency, payer_account_id, product_code, product_name, amount, rows, final
+     select ledger, currency, payer_account_id, product_code, product_name, amount, rows, final,
+            committed_at
        from core.billing_lines b
       where b.tenant = $1 and b.customer = any(array(
                select u.customer union select m.member from core.company_members m
@@ -116,20 +121,31 @@ lines as (
    where u.account_id = '' and u.customer <> ''
   union all
   select '', u.month, l.ledger, l.currency, '', coalesce(l.payer_account_id, ''),
-         coalesce(l.product_code, ''), l.product_name, l.amount, l.rows, l.final
+         coalesce(l.product_code, ''), l.product_name, l.amount, l.rows, l.final, l.committed_at
     from units u
    cross join lateral (
-     select ledger, currency, payer_account_id, product_code, product_name, amount, rows, final
+     select ledger, currency, payer_account_id, product_code, product_name, amount, rows, final,
+            committed_at
        from core.billing_lines b
       where b.tenant = $1 and b.account_id = '' and b.month = u.month and b.customer is null
      offset 0) l
    where u.account_id = '' and u.customer = ''),
+names as (
+  select product_code, product_name, ledger <> 'cost' as in_catalogue,
+         coalesce(max(committed_at), '-infinity') as named_at
+    from lines where product_name is not null and product_code <> '' group by 1, 2, 3),
 named as (
-  insert into core.product_names (tenant, product_code, name)
-  select $1, product_code, max(product_name) from lines
-   where product_name is not null and product_code <> ''
-   group by product_code order by product_code
-  on conflict do nothing),
+  insert into core.product_names (tenant, product_code, name, in_catalogue, named_at)
+  select $1, newest.* from (
+    select distinct on (product_code) * from names
+     order by product_code, in_catalogue desc, named_at desc, product_name) newest
+   where not exists (
+     select from core.product_names k
+      where k.tenant = $1 and k.product_code = newest.product_code
+        and (k.name = newest.product_name
+             or (k.in_catalogue, k.named_at) > (newest.in_catalogue, newest.named_at)))
+  on conflict (tenant, product_code) do update set
+    name = excluded.name, in_catalogue = excluded.in_catalogue, named_at = excluded.named_at),
 cells as materialized (
   select ledger, account_id, customer, month, currency, product_code,
          max(payer_account_id) as payer_account_id, coalesce(sum(amount), 0) as amount,
@@ -148,7 +164,7 @@ sums as materialized (
     from cells group by 1, 2, 3, 4, 5),
 known as materialized (
   select p.* from units u cross join lateral (
-    select * from core.spend_products p
+    select ctid as place, * from core.spend_products p
      where p.tenant = $1 and p.account_id = u.account_id and p.month = u.month
        and (u.account_id <> '' or p.customer = u.customer) offset 0) p),
 gone as materialized (
@@ -157,13 +173,13 @@ gone as materialized (
      where (s.ledger, s.account_id, s.customer, s.month, s.currency)
          = (k.ledger, k.account_id, k.customer, k.month, k.currency))),
 gone_products as (
-  delete from core.spend_products p using gone g
-   where (p.tenant, p.ledger, p.account_id, p.customer, p.month, p.currency)
-       = ($1, g.ledger, g.account_id, g.customer, g.month, g.currency)),
+  delete from core.spend_products p using gone g where p.ctid = g.place),
 gone_summaries as (
-  delete from core.spend_summaries p using gone g
-   where (p.tenant, p.ledger, p.account_id, p.customer, p.month, p.currency)
-       = ($1, g.ledger, g.account_id, g.customer, g.month, g.currency)),
+  delete from core.spend_summaries p using gone g cross join lateral (
+    select ctid as place from core.spend_summaries s
+     where (s.tenant, s.ledger, s.account_id, s.customer, s.month, s.currency)
+         = ($1, g.ledger, g.account_id, g.customer, g.month, g.currency) offset 0) found
+   where p.ctid = found.place),
 stored_products as (
   insert into core.spend_products
   select $1, ledger, account_id, customer, month, currency, payer_account_id, product_codes,
@@ -181,14 +197,14 @@ stored_summaries as (
   on conflict (tenant, ledger, account_id, customer, month, currency) do update set
     payer_account_id = excluded.payer_account_id, amount = excluded.amount, rows = excluded.rows,
     provisional = excluded.provisional, unpriced = excluded.unpriced),
-differences as (
-  select s.payer_account_id, s.month, s.ledger, c.product_code, s.currency, c.amount, c.rows,
-         c.provisional, c.unpriced
+differences as materialized (
+  select s.payer_account_id, s.customer, s.month, s.ledger, c.product_code, s.currency, c.amount,
+         c.rows, c.provisional, c.unpriced
     from sums s, unnest(product_codes, amounts, row_counts, provisionals, unpriceds)
       as c (product_code, amount, rows, provisional, unpriced)
   union all
-  select k.payer_account_id, k.month, k.ledger, c.product_code, k.currency, -c.amount, -c.rows,
-         -c.provisional, -c.unpriced
+  select k.payer_account_id, k.customer, k.month, k.ledger, c.product_code, k.currency, -c.amount,
+         -c.rows, -c.provisional, -c.unpriced
     from known k, unnest(k.product_codes, k.amounts, k.rows, k.provisional, k.unpriced)
       as c (product_code, amount, rows, provisional, unpriced)),
 carried as (
@@ -200,6 +216,16 @@ carried as (
    group by s.payer, month, ledger, product_code, currency
   having sum(amount) <> 0 or sum(rows) <> 0 or sum(provisional) <> 0 or sum(unpriced) <> 0
   on conflict (tenant, payer_account_id, month, ledger, product_code, currency) do update set
+    amount = total.amount + excluded.amount, rows = total.rows + excluded.rows,
+    provisional = total.provisional + excluded.provisional,
+    unpriced = total.unpriced + excluded.unpriced),
+carried_to_customers as (
+  insert into core.spend_by_customer as total
+    (tenant, customer, month, ledger, currency, amount, rows, provisional, unpriced)
+  select $1, customer, month, ledger, currency, sum(amount), sum(rows), sum(provisional), sum(unpriced)
+    from differences group by customer, month, ledger, currency
+  having sum(amount) <> 0 or sum(rows) <> 0 or sum(provisional) <> 0 or sum(unpriced) <> 0
+  on conflict (tenant, customer, month, ledger, currency) do update set
     amount = total.amount + excluded.amount, rows = total.rows + excluded.rows,
     provisional = total.provisional + excluded.provisional,
     unpriced = total.unpriced + excluded.unpriced)

@@ -12,7 +12,7 @@ from connectors.postgres.pool import Pool, transaction
 from schemas.results import Retryable
 from workers.context import WorkerContext
 from workers.runtime.delivery import Delivery
-from workers.runtime.processor import Processor, RecomputesDirty
+from workers.runtime.processor import Processor, RecomputesDirty, most_marks
 
 _CHUNK = 200
 _IDLE_SECONDS = 0.2
@@ -47,6 +47,7 @@ async def recompute_chunk(
         context.pool,
         context.worker,
         lambda items: delivery.handle_dirty(items, processor.process_dirty),
+        most=most_marks(processor, _CHUNK),
         lease_seconds=lease_seconds,
     )
 
@@ -56,6 +57,7 @@ async def compute_marked(
     worker: str,
     compute: Callable[[Sequence[DirtyItem]], Awaitable[None]],
     *,
+    most: int = _CHUNK,
     lease_seconds: float = _LEASE_SECONDS,
 ) -> bool:
     """Claims, computes and only then forgets a chunk; whether there was one. Raises Retryable.
@@ -63,7 +65,7 @@ async def compute_marked(
     A crash in between leaves the marks; a mark that is set meanwhile stays.
     """
     async with transaction(pool) as connection:
-        claims = await claim_dirty(connection, worker, _CHUNK, lease_seconds=lease_seconds)
+        claims = await claim_dirty(connection, worker, most, lease_seconds=lease_seconds)
     if not claims:
         return False
     await compute([one.item for one in claims])

@@ -75,3 +75,15 @@ class RecomputesDirty(Protocol):
     """A processor that also computes records marked in `ops.dirty`."""
 
     async def process_dirty(self, items: Sequence[DirtyItem]) -> None: ...
+
+
+@runtime_checkable
+class TakesManyMarks(Protocol):
+    """A processor that computes many marked records in hardly more time than a few."""
+
+    marks_at_once: int
+
+
+def most_marks(processor: RecomputesDirty, limit: int) -> int:
+    """How many marked records the processor is given at once: `limit`, or more where it takes more."""
+    return max(limit, processor.marks_at_once) if isinstance(processor, TakesManyMarks) else limit

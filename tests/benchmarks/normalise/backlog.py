@@ -167,7 +167,9 @@ def write_tenant(folder: Path, changes: Sequence[Incoming]) -> None:
         _, source, table = one.topic.split(".")
         tables.setdefault(source, set()).add(table)
     tenant = TENANTS["home"].model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    for source, names in tables.items():
-        tenant["sources"][source]["tables"] = sorted(names)
+    tenant["sources"] = {
+        source: tenant["sources"][source] | {"tables": sorted(names)}
+        for source, names in tables.items()
+    }
     (folder / "tenants").mkdir()
     (folder / "tenants" / "home.yaml").write_text(yaml.safe_dump(tenant))

@@ -126,10 +126,27 @@ create table core.spend_by_product (
   primary key (tenant, payer_account_id, month, ledger, product_code, currency)
 );
 
+-- Totals of each customer ('' = nobody is known): what rules and the watch on the limit ask for.
+create table core.spend_by_customer (
+  tenant text not null,
+  customer text not null,
+  month date not null,
+  ledger text not null,
+  currency text not null,
+  amount numeric not null,
+  rows bigint not null,
+  provisional bigint not null,
+  unpriced bigint not null,
+  primary key (tenant, customer, month, ledger, currency)
+);
+
+-- What products are called: as invoices last called them, else as the provider did.
 create table core.product_names (
   tenant text not null,
   product_code text not null,
   name text not null,
+  in_catalogue boolean not null,
+  named_at timestamptz not null,
   primary key (tenant, product_code)
 );
 
