@@ -6,7 +6,7 @@ facts could still change it. It returns the whole tree of what was compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.decide.comparisons import (
@@ -60,13 +60,15 @@ def compile_condition(condition: Condition, scope: Scope) -> CompiledCondition:
             return _not(compile_condition(condition.condition, scope))
 
 
-def compared(judged: Judged) -> Iterator[Compared]:
-    """Every comparison in a result, in the order of the rule's text."""
-    if isinstance(judged, Compared):
-        yield judged
-        return
-    for part in judged.parts:
-        yield from compared(part)
+def compared(trees: Iterable[Judged]) -> list[Compared]:
+    """Every comparison in the trees, in the order of the rule's text."""
+    found: list[Compared] = []
+    for tree in trees:
+        if isinstance(tree, Compared):
+            found.append(tree)
+        else:
+            found += compared(tree.parts)
+    return found
 
 
 def _all_of(parts: list[CompiledCondition]) -> CompiledCondition:

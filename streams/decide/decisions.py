@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from schemas.pair_inputs import PairInputs, PairKey
-from streams.decide.catalogue import FactDeclaration, record_fact_inputs
+from streams.decide.catalogue import FactDeclaration
 from streams.decide.evaluation import Evaluation
 from streams.decide.facts import FactSet, Source
 from streams.decide.rule_files import canonical_json
@@ -147,16 +147,10 @@ def _fact_json(
 
 def _read_facts(evaluation: Evaluation) -> frozenset[str]:
     """The facts that the rules in force read, and those that these are computed from."""
-    builder = evaluation.rule_set.builder
-    found: set[str] = set()
-    pending = [name for one in evaluation.results for name in one.facts]
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            inputs = record_fact_inputs(builder.catalogue.facts[name].source)
-            pending.extend(builder.aliases.get(one, one) for one in inputs)
-    return frozenset(found)
+    rests_on = evaluation.rule_set.builder.rests_on
+    return frozenset[str]().union(
+        *(rests_on[name] for one in evaluation.results for name in one.facts)
+    )
 
 
 def _provisional(facts: FactSet, read: frozenset[str]) -> bool:

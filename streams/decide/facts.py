@@ -102,6 +102,14 @@ class FactBuilder:
             name: catalogue.facts[self.aliases.get(name, name)] for name in catalogue.facts
         }
         self.order = facts_in_order(catalogue, self.aliases)
+        self._inputs = {
+            name: tuple(
+                self.aliases.get(one, one)
+                for one in record_fact_inputs(catalogue.facts[name].source)
+            )
+            for name in self.order
+        }
+        self.rests_on = self._rests_on()
         self.drift = {name: days for name in self.order if (days := self._drift(name))}
         self.per_account = self._per_account()
         self.clocked = self._clocked()
@@ -143,7 +151,7 @@ class FactBuilder:
         for name, computed, fallback in self._completing:
             if name not in values:
                 if computed is not None:
-                    values[name] = self._computed(computed, values)
+                    values[name] = self._computed(name, computed, values)
                 else:
                     values[name] = as_of if fallback is None else fallback
 
@@ -229,10 +237,10 @@ class FactBuilder:
             case Clock():
                 return lambda reading: Found(reading.as_of)
             case _:
-                return lambda reading: Found(self._computed(source, reading.values))
+                return lambda reading: Found(self._computed(name, source, reading.values))
 
-    def _computed(self, source: Any, values: Mapping[str, Value]) -> Value:
-        names = [self.aliases.get(one, one) for one in record_fact_inputs(source)]
+    def _computed(self, computed: str, source: Any, values: Mapping[str, Value]) -> Value:
+        names = self._inputs[computed]
         given = [values.get(name) for name in names]
         for name, value in zip(names, given, strict=True):
             if isinstance(value, Unknown):
@@ -296,6 +304,13 @@ class FactBuilder:
             case _:
                 return 0
 
+    def _rests_on(self) -> dict[str, frozenset[str]]:
+        """Each fact with all that it is computed from, itself included."""
+        found: dict[str, frozenset[str]] = {}
+        for name in self.order:
+            found[name] = frozenset({name}).union(*(found[one] for one in self._inputs[name]))
+        return found
+
     def _is_clock(self, name: str) -> int:
         return int(isinstance(self.catalogue.facts[self.aliases.get(name, name)].source, Clock))
 
@@ -304,9 +319,8 @@ class FactBuilder:
         found: set[str] = set()
         for name in self.order:
             source = self.catalogue.facts[name].source
-            inputs = {self.aliases.get(one, one) for one in record_fact_inputs(source)}
             if isinstance(source, Clock) or (
-                inputs & found and not isinstance(source, LedgerTotal)
+                found.intersection(self._inputs[name]) and not isinstance(source, LedgerTotal)
             ):
                 found.add(name)
         return frozenset(found)
@@ -315,7 +329,6 @@ class FactBuilder:
         found: set[str] = set()
         for name in self.order:
             source = self.catalogue.facts[name].source
-            inputs = {self.aliases.get(one, one) for one in record_fact_inputs(source)}
             own = (
                 isinstance(source, AccountJudged)
                 or (isinstance(source, LedgerTotal) and source.scope == "account")
@@ -324,7 +337,7 @@ class FactBuilder:
                     and self.resolved(source.competing) in {"account", "account_then_company"}
                 )
             )
-            if own or inputs & found:
+            if own or found.intersection(self._inputs[name]):
                 found.add(name)
         return frozenset(found)
 

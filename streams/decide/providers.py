@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.pair_inputs import AccountRow, CompetitorRow, PairInputs, RecordRow, SpendRow
 from streams.decide.catalogue import (
@@ -28,11 +27,10 @@ _MOST_COMPETITORS = 20
 _LOADED = frozenset({"loaded", "final"})
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a provider found: a value, an `Unknown`, or None for nothing; and where from.
 
-    `note` tells what makes the value provisional.
+    `note` tells what makes the value provisional. A tuple, since every fact of every pair is one.
     """
 
     value: Value | None

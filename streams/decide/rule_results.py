@@ -70,11 +70,12 @@ class RuleResult:
 
     def compared(self) -> list[Compared]:
         """Every comparison that was made, in the order of the rule's text."""
-        return [one for tree in self.trees for one in compared(tree)]
+        return compared(self.trees)
 
     def next_flip(self) -> int | None:
         """In how many days time alone changes one of the comparisons; None if never."""
-        days = [found for one in self.compared() if (found := days_until_flip(one)) is not None]
+        moving = [days_until_flip(one) for one in self.compared() if one.leaf.drift]
+        days = [found for found in moving if found is not None]
         return min(days) if days else None
 
     def to_json(self, as_of: date) -> dict[str, Any]:
