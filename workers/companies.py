@@ -25,7 +25,6 @@ from schemas.events import CompanyResolved, MatchScored, RecordNormalised
 from schemas.results import DONE, Outcome, Rejected
 from schemas.topics import CORE_ACCOUNT, CORE_COMPANY, CORE_OPPORTUNITY, MATCH_RESULT
 from streams.decide.catalogue import Catalogue
-from streams.match.aliases import AliasTable
 from streams.match.golden import CompanyChange
 from streams.match.policy import MatchingPolicy
 from streams.packs import load_pack
@@ -34,6 +33,7 @@ from workers.company_marks import moved_item
 from workers.company_round import CompanyRules, resolve_companies
 from workers.context import WorkerContext
 from workers.decide import pair_schema
+from workers.matching_rules import curated_aliases
 from workers.normalise import plans_of
 from workers.normalise_derived import cost_tables
 from workers.rule_cache import pack_document
@@ -41,7 +41,6 @@ from workers.runtime.events import heard_event
 from workers.runtime.processor import Incoming
 from workers.tenants import load_tenants
 
-ALIASES_FILE = "company_aliases.txt"
 _EVENTS: Mapping[str, type[RecordNormalised | MatchScored]] = {
     CORE_COMPANY: RecordNormalised,
     CORE_ACCOUNT: RecordNormalised,
@@ -181,8 +180,7 @@ def company_rules(pack: str) -> CompanyRules:
     """What a pack says of companies. Raises PackError for an unknown one."""
     found = load_pack(pack)
     policy = MatchingPolicy.parse(found.file("matching.yaml"))
-    listed = found.file(ALIASES_FILE) if found.has_file(ALIASES_FILE) else ""
-    return CompanyRules(policy.subject, found.sides, AliasTable.parse(listed))
+    return CompanyRules(policy.subject, found.sides, curated_aliases(found))
 
 
 def build(context: WorkerContext) -> CompaniesProcessor:

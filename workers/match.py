@@ -40,7 +40,7 @@ from workers.adapters import open_index
 from workers.context import WorkerContext
 from workers.match_keys import write_keys
 from workers.match_round import Round
-from workers.matching_rules import MatchingRules
+from workers.matching_rules import MatchingRules, curated_aliases
 from workers.runtime.events import heard_event, parsed_event
 from workers.runtime.processor import Incoming
 from workers.tenants import load_tenants, partner_domains
@@ -258,11 +258,7 @@ class MatchProcessor:
                     )
                     for subject in found.values():
                         if rules.policy.admits(side, subject.fields):
-                            counts.add(
-                                rules.policy.record(
-                                    side, subject.id, subject.fields, rules.partner_domains
-                                )
-                            )
+                            counts.add(rules.record(side, subject.id, subject.fields))
                             marks.append(
                                 _record_item(place, side, subject.id, "statistics changed")
                             )
@@ -304,6 +300,7 @@ class MatchProcessor:
                 policy=MatchingPolicy.parse(pack.file("matching.yaml")),
                 model=MatcherModel.parse(pack.file("matcher.json")),
                 partner_domains=self._partner_domains_of(place),
+                aliases=curated_aliases(pack),
             )
         return self._rules[place]
 

@@ -28,6 +28,6 @@ async def write_keys(
             subject = subjects.get(one)
             keys[one] = []
             if subject and not subject.deleted and rules.policy.admits(side, subject.fields):
-                record = rules.policy.record(side, one, subject.fields, rules.partner_domains)
+                record = rules.record(side, one, subject.fields)
                 keys[one] = [(key.kind, key.value) for key in match_keys(record)]
         await store.replace_keys(connection, place, side, keys)

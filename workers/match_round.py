@@ -224,9 +224,7 @@ class Round:
             subject, rules = self._subjects.get(place), self.rules
             if subject is None or subject.deleted or not rules.policy.admits(side, subject.fields):
                 return None
-            self._records[place] = rules.policy.record(
-                side, record_id, subject.fields, rules.partner_domains
-            )
+            self._records[place] = rules.record(side, record_id, subject.fields)
         return self._records[place]
 
     def _unchanged(self, known: Mapping[Pair, ScoredPair]) -> list[ScoredPair]:

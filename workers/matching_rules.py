@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from streams.match.aliases import AliasTable
 from streams.match.assignment import AssignmentPolicy
 from streams.match.literal import LiteralPolicy
 from streams.match.model import MatcherModel
@@ -14,11 +16,19 @@ from streams.match.records import MatchRecord
 from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
 from streams.match.statistics import CorpusStatistics
+from streams.packs import Pack
 
 _PLAUSIBLE_LOG_ODDS = -2.944
 """A probability of 0.05."""
 _SPEAKS_AGAINST = 0.5
 """Companies that are less likely one than this share of what is said without any evidence."""
+
+_ALIASES_FILE = "company_aliases.txt"
+
+
+def curated_aliases(pack: Pack) -> AliasTable:
+    """The names that a pack lists as those of one company (MATCH-12); empty where it lists none."""
+    return AliasTable.parse(pack.file(_ALIASES_FILE) if pack.has_file(_ALIASES_FILE) else "")
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,12 @@ class MatchingRules:
     literal: LiteralPolicy = field(default_factory=LiteralPolicy)
     assignment: AssignmentPolicy = field(default_factory=AssignmentPolicy)
     partner_domains: Collection[str] = frozenset()
+    aliases: AliasTable = field(default_factory=AliasTable)
+
+    def record(self, side: str, record_id: str, fields: Mapping[str, Any]) -> MatchRecord:
+        """The matcher's view of a core record, with the other names that its company is known by."""
+        found = self.policy.record(side, record_id, fields, self.partner_domains)
+        return self.aliases.applied_to(found)
 
     @cached_property
     def matcher_version(self) -> str:

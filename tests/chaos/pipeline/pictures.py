@@ -28,6 +28,9 @@ QUERIES: dict[str, str] = {
           from core.spend_monthly""",
     "billing months": """
         select concat_ws(' ', tenant, source, month) as key, state from core.billing_months""",
+    "companies": """
+        select concat_ws(' ', tenant, pack, member) as key, company_id
+          from core.company_members""",
     "matches": """
         select concat_ws(' ', tenant, pack, left_id, right_id) as key, status, confidence,
                confidence_method, round(probability, 3) as probability, ambiguous, provisional,

@@ -123,7 +123,7 @@ return coalesce((select m.company_id from core.company_members m
 -- record id holds.
 create or replace view core.accounts as
 select a.tenant, a.pack, a.account_id, a.payer_account_id, a.is_payer,
-       coalesce(m.company_id, a.member) as customer, a.customer_name, a.name, a.status, a.dq_flags,
+       core.company_of(a.tenant, a.pack, a.member) as customer, a.customer_name, a.name, a.status, a.dq_flags,
        a.record_id, a.version
   from (select distinct on (tenant, fields ->> 'account_id')
                tenant, pack, fields ->> 'account_id' as account_id,
@@ -134,6 +134,4 @@ select a.tenant, a.pack, a.account_id, a.payer_account_id, a.is_payer,
                fields ->> 'status' as status, dq_flags, id as record_id, version
           from core.records
          where kind = 'account' and not deleted and fields ->> 'account_id' is not null
-         order by tenant, fields ->> 'account_id', length(id), id) a
-  left join core.company_members m
-    on m.tenant = a.tenant and m.pack = a.pack and m.member = a.member;
+         order by tenant, fields ->> 'account_id', length(id), id) a;
