@@ -107,6 +107,29 @@ async def test_a_simulation_over_stored_decisions_has_no_effect(world: World) ->
     assert await world.decisions() == before
 
 
+async def test_a_long_history_is_simulated_by_several_processes(world: World) -> None:
+    await world.process(await world.approvable_pair(spend="100"))
+    for spend in ("900", "1500", "2500", "3500"):
+        await world.process(await world.spend(spend))
+    history = History("home", "pod", newest=False)
+    bodies = rules().body, rules(spend_threshold=2000).body
+    alone = await simulate_history(world.pool, history, *bodies)
+    heard: list[tuple[int, int]] = []
+    shared = await simulate_history(
+        world.pool,
+        history,
+        *bodies,
+        processes=2,
+        page_size=2,
+        on_progress=lambda done, total: heard.append((done, total)),
+    )
+    assert alone.judged > 2
+    assert 0 < alone.flipped < alone.judged
+    assert shared.to_json() == alone.to_json()
+    assert heard[0] == (0, alone.judged)
+    assert heard[-1] == (alone.judged, alone.judged)
+
+
 def test_a_tenant_s_files_make_its_rules_and_every_value_knows_its_line(tmp_path: Path) -> None:
     (tmp_path / "customers").mkdir()
     (tmp_path / "tenants").mkdir()
