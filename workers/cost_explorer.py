@@ -75,14 +75,16 @@ class CostExplorer:
         amounts = await queries.read_amounts(
             self.connection, selection, by, grain, (COST,), limit=limit
         )
-        return spend_report(amounts, await self._frame(selection, grain, by, amounts), by)
+        report = spend_report(amounts, await self._frame(selection, grain, by, amounts), by)
+        return _cut(report, amounts, limit)
 
     async def compare(
         self, selection: Selection, by: By, grain: Grain, limit: int | None
     ) -> Report:
         """Cost beside invoices (BILL-3); limit None: of all groups."""
         amounts = await queries.read_amounts(self.connection, selection, by, grain, limit=limit)
-        return comparison_report(amounts, await self._frame(selection, grain, by, amounts), by)
+        report = comparison_report(amounts, await self._frame(selection, grain, by, amounts), by)
+        return _cut(report, amounts, limit)
 
     async def margin(self, selection: Selection, by: By, limit: int) -> Report:
         """Where money is earned and lost over the whole range (BILL-4)."""
@@ -99,7 +101,7 @@ class CostExplorer:
         )
         mapped = products.mapped(amounts)
         frame = await self._frame(selection, grain, "product", mapped)
-        report = comparison_report(mapped, frame, "product")
+        report = _cut(comparison_report(mapped, frame, "product"), amounts, limit)
         lost = sorted({one.key for one in amounts if products.code(one.ledger, one.key) != one.key})
         if lost:
             note = (
@@ -124,7 +126,8 @@ class CostExplorer:
         amounts = await queries.read_amounts(
             self.connection, longer, by, Grain.MONTH, (COST,), limit=limit
         )
-        return trend_report(amounts, await self._frame(selection, Grain.MONTH, by, amounts), by)
+        report = trend_report(amounts, await self._frame(selection, Grain.MONTH, by, amounts), by)
+        return _cut(report, amounts, limit)
 
     async def gaps(self, selection: Selection, limit: int) -> Report:
         """Accounts' months with cost and no invoice, or an invoice and no cost (BILL-4)."""
@@ -294,6 +297,14 @@ class CostExplorer:
         return await queries.read_month_states(
             self.connection, self.tenant, self.spend.marker, months
         )
+
+
+def _cut(report: Report, amounts: Iterable[Amount], limit: int | None) -> Report:
+    """The report, with a word on groups that may have been left out."""
+    groups = {one.key for one in amounts}
+    if limit is None or len(groups) < limit or groups == {""}:
+        return report
+    return replace(report, notes=(*report.notes, f"the {limit} that cost most; --limit shows more"))
 
 
 def _meanings(policy: SpendPolicy) -> dict[str, str]:

@@ -9,11 +9,17 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from connectors.billing_exports.reading import ExportReader, Reading, ReadingRules, fingerprint
+from connectors.billing_exports.reading import (
+    ExportReader,
+    Reading,
+    ReadingRules,
+    files_in,
+    fingerprint,
+)
 from connectors.postgres.outbox import Outbox
 from connectors.postgres.pool import Pool, connection, transaction
 from connectors.postgres.spend_imports import (
@@ -77,6 +83,7 @@ class ImportResult:
 
 async def import_files(plan: ImportPlan, pool: Pool, clock: Clock, report: Report) -> ImportResult:
     """Imports the files of an export. Raises ExportError, before anything is stored, and Retryable."""
+    plan = replace(plan, files=files_in(plan.files))
     read_as = plan.rules.text() + ("/complete" if plan.complete else "")
     mark = await asyncio.to_thread(fingerprint, plan.files, read_as)
     async with connection(pool) as opened:

@@ -6,6 +6,7 @@ Rows are summed by their keys as they are written; keys are read once for each s
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from streams.normalise.transforms import Flagged, account_id
 
 _MEMORY = "1400MB"
 _HASHED_AT_ONCE = 1024 * 1024
+_ENDING = re.compile(r"\.(csv(\.gz|\.zst)?|parquet)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,23 @@ class ExportReader:
         reading.taken = _one(database, "select sum(rows)::bigint from cells")
         reading.rows = _one(database, "select sum(rows)::bigint from judged")
         reading.tax_rows = _one(database, "select sum(rows)::bigint from judged where tax")
+
+
+def files_in(paths: Iterable[Path]) -> list[Path]:
+    """The files named, and those of folders: CSV and Parquet at any depth, as exports are delivered.
+
+    Raises ExportError for a folder without any.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        of_folder = [one for one in sorted(path.rglob("*")) if _ENDING.search(one.name)]
+        if not of_folder:
+            raise ExportError(f"{path}: there is no CSV or Parquet file in this folder")
+        found += of_folder
+    return found
 
 
 def checked(paths: Iterable[Path]) -> list[Path]:

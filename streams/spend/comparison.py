@@ -57,16 +57,23 @@ class Comparison:
 
 
 def compared(amounts: Iterable[Amount]) -> list[Comparison]:
-    """The ledgers side by side, a row a group, period and currency; currencies are never mixed."""
+    """The ledgers side by side, a row a group, period and currency; currencies are never mixed.
+
+    Groups come in the order of the amounts: those that cost most first, where these are so.
+    """
+    ranks: dict[str, int] = {}
     sums: defaultdict[tuple[str, date, str], dict[str, Decimal]] = defaultdict(dict)
     for one in amounts:
+        ranks.setdefault(one.key, len(ranks))
         of_place = sums[one.key, one.period, one.currency]
         of_place[one.ledger] = of_place.get(one.ledger, Decimal(0)) + one.amount
     return [
         Comparison(
             key, period, currency, found.get(COST), found.get(STAGED), found.get(FINAL), found.get(SPP)
         )
-        for (key, period, currency), found in sorted(sums.items())
+        for (key, period, currency), found in sorted(
+            sums.items(), key=lambda one: (ranks[one[0][0]], *one[0][1:])
+        )
     ]  # fmt: skip
 
 

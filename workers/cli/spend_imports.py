@@ -35,7 +35,8 @@ def register(app: typer.Typer) -> None:
 
 def import_command(
     files: Annotated[
-        list[Path], typer.Argument(help="All files of an export: CSV, CSV.gz or Parquet.")
+        list[Path],
+        typer.Argument(help="All files of an export, or its folder: CSV, CSV.gz, Parquet."),
     ],
     export: Annotated[
         str, typer.Option(help="The export's name; importing it again replaces what it said.")

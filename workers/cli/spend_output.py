@@ -202,9 +202,11 @@ def _cell(column: Column, value: Cell) -> str:
         text = f"{Decimal(str(value)).quantize(_CENT, ROUND_HALF_EVEN):,}"
         return f"[red]{text}[/]" if text.startswith("-") else text
     if column.kind == "change":
-        return f"{value:+}%"
+        return f"{value:+,}%"
     if column.kind == "percent":
-        return f"{value}%"
+        return f"[red]{value:,}%[/]" if str(value).startswith("-") else f"{value:,}%"
+    if column.kind == "count":
+        return f"{value:,}"
     return str(value)
 
 

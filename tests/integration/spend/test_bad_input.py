@@ -160,6 +160,19 @@ async def test_one_file_named_twice_is_refused(spend: SpendBench, tmp_path: Path
     assert await spend.pool.fetchval("select count(*) from core.imported_costs") == 0
 
 
+async def test_a_folder_is_all_the_files_in_it(spend: SpendBench, tmp_path: Path) -> None:
+    export = tmp_path / "export"
+    (export / "BILLING_PERIOD=2026-10").mkdir(parents=True)
+    (export / "Manifest.json").write_text("{}")
+    with pytest.raises(ExportError, match="no CSV or Parquet file in this folder"):
+        await spend.import_files(export)
+    written(export / "part-1.csv", {})
+    written(export / "BILLING_PERIOD=2026-10" / "part-2.csv.gz", {"line_item_unblended_cost": "2"})
+    result = await spend.import_files(export)
+    assert result.reading is not None
+    assert result.reading.taken == 2
+
+
 async def test_captured_rows_with_other_columns_are_counted_by_those_they_have(
     spend: SpendBench, feed: SourceFeed
 ) -> None:
