@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from connectors.postgres.companies import StoredCompany
-from connectors.postgres.company_evidence import Record
+from connectors.postgres.company_notes import Record
 from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.facts import PairSchema
 from connectors.postgres.matches import Pair, Place

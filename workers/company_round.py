@@ -13,8 +13,10 @@ from typing import cast
 
 from connectors.postgres import companies as store
 from connectors.postgres import company_evidence as evidence
+from connectors.postgres import company_notes as notes
 from connectors.postgres.companies import HistoryEntry, StoredCompany
-from connectors.postgres.company_evidence import Evidence, Naming, Record
+from connectors.postgres.company_evidence import Evidence, Naming
+from connectors.postgres.company_notes import Record
 from connectors.postgres.matches import Pair, Place
 from connectors.postgres.pool import Connection
 from streams.match.aliases import AliasTable
@@ -69,15 +71,15 @@ async def resolve_companies(
     members: Collection[str] = (),
 ) -> Resolved:
     """Brings the companies of changed records, pairs and members up to date."""
-    await evidence.lock_companies(connection, place)
-    renamings = await evidence.note_records(connection, place, records)
+    await notes.lock_companies(connection, place)
+    renamings = await notes.note_records(connection, place, records)
     changed: dict[str, set[str]] = defaultdict(set)
     for one in renamings:
         kind, side, record_id = one.record
         if kind == rules.subject:
             changed[side].add(record_id)
     touched = {one.member for one in renamings} | set(members)
-    touched |= await evidence.note_links(
+    touched |= await notes.note_links(
         connection,
         place,
         rules.subject,
@@ -107,7 +109,7 @@ async def _write_keys(
         for name in (naming.name, *naming.aliases):
             if name:
                 names[naming.member].add((name, naming.domain))
-    await evidence.replace_keys(
+    await notes.replace_keys(
         connection,
         place,
         {member: company_keys(called, rules.aliases) for member, called in names.items()},
