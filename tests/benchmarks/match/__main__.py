@@ -11,6 +11,7 @@ that other load counts little; wall-clock times are reported.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import sys
@@ -24,6 +25,8 @@ from tests.benchmarks.match.files import file_figures, growth_figures
 from tests.benchmarks.match.page import ablation_table, figure_table, fold_table, write_part
 from tests.benchmarks.match.quality import quality
 from tests.benchmarks.match.streaming import streaming_figures
+from tests.benchmarks.match.worker import worker_figures
+from tests.stack import RunningStack, running_stack
 from workers.file_matching.labelled_sets import read_labelled_set
 
 _SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "matching"
@@ -59,6 +62,12 @@ def _streaming(arguments: argparse.Namespace) -> Part:
     return _with_table(streaming_figures(arguments.records, arguments.changes))
 
 
+def _worker(arguments: argparse.Namespace) -> Part:
+    with running_stack() as local:
+        stack = RunningStack(local)
+        return _with_table(asyncio.run(worker_figures(stack, arguments.records, arguments.changes)))
+
+
 def _ablation(arguments: argparse.Namespace) -> Part:
     data = _data(arguments)
     if data is None:
@@ -84,6 +93,7 @@ _PARTS: Mapping[str, Callable[[argparse.Namespace], Part]] = {
     "files": _files,
     "growth": _growth,
     "streaming": _streaming,
+    "worker": _worker,
     "ablation": _ablation,
 }
 
