@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -92,6 +93,7 @@ async def _work_with_context(
         page = None
         if settings.worker.metrics_port:
             page = await serve_health(context, settings.worker.metrics_port)
+        _collect_garbage_less_often()
         context.log.info("worker started", pid=os.getpid())
         ready.set_result(None)
         try:
@@ -101,6 +103,17 @@ async def _work_with_context(
             if page:
                 await page.cleanup()
         context.log.info("worker stopped")
+
+
+def _collect_garbage_less_often() -> None:
+    """What is loaded now stays, and is never looked through for garbage again.
+
+    A batch makes some ten thousand objects that are gone with it and form no cycles: at the default
+    thresholds, looking for those takes a third of the normalise worker's processor time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _message(problem: BaseException) -> str:
