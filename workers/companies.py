@@ -20,7 +20,7 @@ from connectors.postgres.facts import PairSchema
 from connectors.postgres.matches import Pair, Place
 from connectors.postgres.outbox import OutboxMessage, message
 from connectors.postgres.pool import connection, transaction
-from connectors.postgres.raw_lookups import prefer_indexes
+from connectors.postgres.raw_lookups import indexes_preferred
 from schemas.events import CompanyResolved, MatchScored, RecordNormalised
 from schemas.results import DONE, Outcome, Rejected
 from schemas.topics import CORE_ACCOUNT, CORE_COMPANY, CORE_OPPORTUNITY, MATCH_RESULT
@@ -116,21 +116,24 @@ class CompaniesProcessor:
     async def _resolve(self, work: Mapping[Place, _Work]) -> None:
         for place in sorted(work, key=_by_name):
             asked = work[place]
-            async with connection(self._context.pool) as borrowed:
-                await prefer_indexes(borrowed, len(asked.records) + len(asked.pairs))
-                async with borrowed.transaction():
-                    resolved = await resolve_companies(
-                        borrowed,
-                        place,
-                        self._rules_of(place.pack),
-                        asked.records,
-                        asked.pairs,
-                        asked.members,
-                    )
-                    events = [self._event(place, *one) for one in resolved.companies]
-                    await self._context.outbox.put(borrowed, events)
-                    marks = [moved_item(place, one.member, one.before) for one in resolved.moved]
-                    await mark_dirty(borrowed, self.worker, marks)
+            size = len(asked.records) + len(asked.pairs)
+            async with (
+                connection(self._context.pool) as borrowed,
+                indexes_preferred(borrowed, size),
+                borrowed.transaction(),
+            ):
+                resolved = await resolve_companies(
+                    borrowed,
+                    place,
+                    self._rules_of(place.pack),
+                    asked.records,
+                    asked.pairs,
+                    asked.members,
+                )
+                events = [self._event(place, *one) for one in resolved.companies]
+                await self._context.outbox.put(borrowed, events)
+                marks = [moved_item(place, one.member, one.before) for one in resolved.moved]
+                await mark_dirty(borrowed, self.worker, marks)
 
     async def _follow(self, place: Place, before: Mapping[str, Collection[str]]) -> None:
         async with transaction(self._context.pool) as borrowed:

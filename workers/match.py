@@ -20,7 +20,7 @@ from connectors.postgres.capture import incomplete_tenants, source_completeness
 from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.matches import Place, StoredPair
 from connectors.postgres.outbox import OutboxMessage, message
-from connectors.postgres.pool import Connection, connection, transaction
+from connectors.postgres.pool import Connection, connection, no_wait_for_disk, transaction
 from connectors.vectors.port import VectorIndex
 from schemas.events import (
     MatchCommanded,
@@ -189,6 +189,7 @@ class MatchProcessor:
         spoken_of = {left: {one.left for one in commands}, right: {one.right for one in commands}}
         encoder = await self._encoder()
         async with transaction(self._context.pool) as connection:
+            await no_wait_for_disk(connection)  # lost in a crash, they come again with the event
             await write_keys(connection, place, rules, changed)
         async with transaction(self._context.pool) as connection:
             await store.lock_matching(connection, place)

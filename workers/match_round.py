@@ -52,8 +52,10 @@ class Round:
     _records: dict[tuple[str, str], MatchRecord] = field(default_factory=dict)
 
     async def run(self) -> list[tuple[StoredPair | None, StoredPair]]:
-        """Matches; returns each pair that changed as (before or None, after), already written."""
-        await store.lock_matching(self.connection, self.place)
+        """Matches under the tenant's lock, which the caller holds.
+
+        Returns each pair that changed as (before or None, after), already written.
+        """
         await self._leave_out_unchanged()
         if not any(self.changed.values()):
             return []

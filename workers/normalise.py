@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from connectors.postgres.dirty import DirtyItem
 from connectors.postgres.outbox import Outbox
 from connectors.postgres.pool import Pool, connection, transaction
-from connectors.postgres.raw_lookups import prefer_indexes
+from connectors.postgres.raw_lookups import indexes_preferred
 from connectors.postgres.raw_schema import ensure_raw, ensure_views
 from schemas.cdc import TRUNCATE, Change, parse_change
 from schemas.results import DONE, Outcome, Rejected
@@ -67,8 +67,10 @@ class NormaliseProcessor:
                 await self._raw.truncate(opened, truncate)
         changes = [one for one in changes if one.operation != TRUNCATE]
         if changes:
-            async with connection(self._pool) as opened:
-                await prefer_indexes(opened, len(changes))
+            async with (
+                connection(self._pool) as opened,
+                indexes_preferred(opened, len(changes)),
+            ):
                 async with self._raw.settling(), opened.transaction():
                     touched = await self._raw.store(opened, changes)
                 await self._derived.compute(opened, touched)
@@ -76,8 +78,7 @@ class NormaliseProcessor:
 
     async def process_dirty(self, items: Sequence[DirtyItem]) -> None:
         """Computes records, and the records that marked rows reach, again."""
-        async with connection(self._pool) as opened:
-            await prefer_indexes(opened, len(items))
+        async with connection(self._pool) as opened, indexes_preferred(opened, len(items)):
             await self._derived.compute_marked(opened, items)
 
 

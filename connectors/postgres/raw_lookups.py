@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Generator, Iterable
+from collections.abc import AsyncIterator, Generator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import orjson
@@ -25,14 +26,19 @@ _PLAN_ANEW = _PREFER + "; set plan_cache_mode = force_custom_plan"
 _LARGE_BATCH = 50
 
 
-async def prefer_indexes(connection: Connection, batch: int) -> None:
-    """Until the connection is released: rows are found one by one, whatever the statistics say.
+@asynccontextmanager
+async def indexes_preferred(connection: Connection, batch: int) -> AsyncIterator[None]:
+    """Meanwhile rows are found one by one, whatever the statistics say.
 
     Statements are prepared while tables are still empty and then live on; a plan that reads whole
     tables would be right at that moment and ruinous an hour later. Planning a statement anew costs
     less than a millisecond: nothing for a large batch, a lot for a single row.
     """
     await connection.execute(_PLAN_ANEW if batch > _LARGE_BATCH else _PREFER)
+    try:
+        yield
+    finally:
+        await connection.execute("reset all")
 
 
 async def answered(
