@@ -1,9 +1,10 @@
 """The match worker: which records of the two sides are the same thing (MATCH-1..15).
 
 It hears of every record whose vectors are current (`embed.done`), of people's verdicts
-(`command.match`) and of sources that became complete; it answers with `match.result`. While a source
-of a tenant is still being read, its records are matched as soon as they are normalised, by what vectors
-there are: vectors take longest, the results are provisional, and all is matched again at the end.
+(`command.match`), of sources that became complete and of its timers; it answers with `match.result`.
+While a source of a tenant is still being read, its records are matched as soon as they are normalised,
+by what vectors there are: vectors take longest, the results are provisional, and all is matched again
+at the end.
 """
 
 from __future__ import annotations
@@ -29,34 +30,48 @@ from schemas.events import (
     RecordEmbedded,
     RecordNormalised,
     SourceCompleted,
+    TimerDue,
 )
 from schemas.results import DONE, Outcome, Rejected
-from schemas.topics import COMMAND_MATCH, CORE_OPPORTUNITY, EMBED_DONE, MATCH_RESULT, OPS_HEALTH
+from schemas.topics import (
+    COMMAND_MATCH,
+    CORE_OPPORTUNITY,
+    EMBED_DONE,
+    MATCH_RESULT,
+    OPS_HEALTH,
+    TIMER_DUE,
+)
 from streams.match.model import MatcherModel
 from streams.match.policy import MatchingPolicy
-from streams.match.statistics import CorpusCounts, CorpusStatistics
 from streams.packs import load_pack
 from workers.adapters import open_index
 from workers.context import WorkerContext
 from workers.match_keys import write_keys
 from workers.match_round import Round
+from workers.match_statistics import (
+    LOOK,
+    STATISTICS,
+    FrozenStatistics,
+    record_item,
+    statistics_item,
+)
 from workers.matching_rules import MatchingRules, curated_aliases
-from workers.runtime.events import heard_event, parsed_event
+from workers.runtime.events import heard_event
 from workers.runtime.processor import Incoming
 from workers.tenants import load_tenants, partner_domains
 
-_RECORD, _STATISTICS = "record", "statistics"
-_READ_CHUNK = 1000
 _ROUND_RECORDS = 25
 """Of one transaction: it holds the tenant's assignment, and others wait for what it finds."""
 _MARKED_RECORDS = 10
 """Of one transaction over marked records: a change that comes meanwhile waits for no more of them."""
 
 _Asking = RecordNormalised | RecordEmbedded | MatchCommanded
-_EVENTS: dict[str, type[_Asking]] = {
+_EVENTS: dict[str, type[_Asking | SourceCompleted | TimerDue]] = {
     CORE_OPPORTUNITY: RecordNormalised,
     EMBED_DONE: RecordEmbedded,
     COMMAND_MATCH: MatchCommanded,
+    OPS_HEALTH: SourceCompleted,
+    TIMER_DUE: TimerDue,
 }
 
 
@@ -89,7 +104,7 @@ class MatchProcessor:
     """
 
     worker = "match"
-    topics = (CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH)
+    topics = (CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH, TIMER_DUE)
 
     def __init__(
         self,
@@ -104,7 +119,7 @@ class MatchProcessor:
         self._packs_of = packs_of
         self._model: str | None = None
         self._rules: dict[Place, MatchingRules] = {}
-        self._statistics: dict[Place, tuple[int, CorpusStatistics]] = {}
+        self._statistics = FrozenStatistics(context)
 
     async def process(self, batch: Sequence[Incoming]) -> list[Outcome]:
         work: dict[Place, _Work] = defaultdict(_Work)
@@ -113,7 +128,7 @@ class MatchProcessor:
         for place in sorted(work, key=lambda one: (one.tenant, one.pack)):
             now, later = work[place].divided(self._rules_of(place).sides)
             if later:
-                marks = [_record_item(place, side, one, "many at once") for side, one in later]
+                marks = [record_item(place, side, one, "many at once") for side, one in later]
                 async with transaction(self._context.pool) as connection:
                     await mark_dirty(connection, self.worker, marks)
             await self._match(place, now, work[place].commands)
@@ -125,8 +140,8 @@ class MatchProcessor:
         for item in items:
             parts = orjson.loads(item.id)
             place = Place(item.tenant, parts["pack"])
-            if item.kind == _STATISTICS:
-                await self._take_statistics(place)
+            if item.kind == STATISTICS:
+                await self._statistics.freeze(place, self._rules_of(place))
             else:
                 records[place].append((parts["side"], parts["id"]))
         for place in sorted(records, key=lambda one: (one.tenant, one.pack)):
@@ -147,16 +162,18 @@ class MatchProcessor:
             return DONE
         if record.topic == CORE_OPPORTUNITY and record.header("tenant") not in loading:
             return DONE  # its vectors are on their way
-        if record.topic == OPS_HEALTH:
-            event = heard_event(record, SourceCompleted)
-        else:
-            event = parsed_event(record, _EVENTS[record.topic])
-        if isinstance(event, Rejected):
-            return event
-        if isinstance(event, SourceCompleted):
-            await self._source_completed(event)
-        elif event is not None:
-            return self._note(event, work, loading)
+        event = heard_event(record, _EVENTS[record.topic])
+        match event:
+            case None:
+                return DONE
+            case Rejected():
+                return event
+            case SourceCompleted():
+                await self._source_completed(event)
+            case TimerDue():
+                await self._time_came(event)
+            case _:
+                return self._note(event, work, loading)
         return DONE
 
     def _note(self, event: _Asking, work: dict[Place, _Work], loading: Collection[str]) -> Outcome:
@@ -196,7 +213,7 @@ class MatchProcessor:
             for command in commands:
                 await self._keep_verdict(connection, place, command)
             complete = await source_completeness(connection, place.tenant)
-            statistics = await self._statistics_of(connection, place)
+            statistics = await self._statistics.current(connection, place)
             changes = await Round(
                 connection,
                 place,
@@ -239,47 +256,16 @@ class MatchProcessor:
         """
         if not event.complete:
             return
-        marks = [_statistics_item(Place(event.tenant, one)) for one in self._packs_of(event.tenant)]
+        places = [Place(event.tenant, one) for one in self._packs_of(event.tenant)]
+        marks = [statistics_item(one, "source complete") for one in places]
         async with transaction(self._context.pool) as connection:
             if all((await source_completeness(connection, event.tenant)).values()):
                 await mark_dirty(connection, self.worker, marks)
 
-    async def _take_statistics(self, place: Place) -> None:
-        """Freezes new statistics over both sides and marks the records to be matched again."""
-        rules = self._rules_of(place)
-        counts = CorpusCounts()
-        marks: list[DirtyItem] = []
-        async with transaction(self._context.pool) as connection:
-            for side in rules.sides:
-                ids = await store.subject_ids(connection, place, rules.policy.subject, side)
-                for start in range(0, len(ids), _READ_CHUNK):
-                    part = ids[start : start + _READ_CHUNK]
-                    found = await store.read_subjects(
-                        connection, place, rules.policy.subject, side, part
-                    )
-                    for subject in found.values():
-                        if rules.policy.admits(side, subject.fields):
-                            counts.add(rules.record(side, subject.id, subject.fields))
-                            marks.append(
-                                _record_item(place, side, subject.id, "statistics changed")
-                            )
-            known = await memory.newest_statistics(connection, place)
-            body = orjson.dumps(counts.snapshot().to_json())
-            version = (known[0] if known else 0) + 1
-            await memory.save_statistics(connection, place, version, counts.records, body)
-        async with transaction(self._context.pool) as connection:
-            await mark_dirty(connection, self.worker, marks)
-
-    async def _statistics_of(self, connection: Connection, place: Place) -> CorpusStatistics:
-        version = await memory.statistics_version(connection, place)
-        kept = self._statistics.get(place)
-        if version is None:
-            return CorpusStatistics()
-        if kept is None or kept[0] != version:
-            newest = await memory.newest_statistics(connection, place)
-            body = orjson.loads(newest[1]) if newest else {}
-            self._statistics[place] = (version, CorpusStatistics.from_json(body))
-        return self._statistics[place][1]
+    async def _time_came(self, event: TimerDue) -> None:
+        if event.kind == LOOK and event.pack in self._packs_of(event.tenant):
+            place = Place(event.tenant, event.pack)
+            await self._statistics.renew(place, self._rules_of(place))
 
     async def _encoder(self) -> str | None:
         """The model whose vectors are in use; the index is turned to it when it changes."""
@@ -338,16 +324,6 @@ _HEARD_OF = {"candidate", "auto", "confirmed", "rejected"}
 def _is_news(before: StoredPair | None, after: StoredPair) -> bool:
     """Whether subscribers must hear: of pairs that are matches, were some, or end being some."""
     return after.status in _HEARD_OF or (before is not None and before.status in _HEARD_OF)
-
-
-def _record_item(place: Place, side: str, record_id: str, reason: str) -> DirtyItem:
-    parts = {"pack": place.pack, "side": side, "id": record_id}
-    return DirtyItem(place.tenant, _RECORD, orjson.dumps(parts).decode(), reason)
-
-
-def _statistics_item(place: Place) -> DirtyItem:
-    parts = orjson.dumps({"pack": place.pack}).decode()
-    return DirtyItem(place.tenant, _STATISTICS, parts, "source complete")
 
 
 def build(context: WorkerContext) -> MatchProcessor:

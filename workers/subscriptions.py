@@ -38,7 +38,7 @@ def subscriptions(tenants: Mapping[str, Tenant]) -> dict[str, frozenset[str]]:
         "normalise": frozenset(captured),
         "embed": frozenset({CORE_OPPORTUNITY}),
         "companies": frozenset({CORE_COMPANY, CORE_ACCOUNT, CORE_OPPORTUNITY, MATCH_RESULT}),
-        "match": frozenset({CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH}),
+        "match": frozenset({CORE_OPPORTUNITY, EMBED_DONE, COMMAND_MATCH, OPS_HEALTH, TIMER_DUE}),
         "decide": frozenset(
             {
                 MATCH_RESULT,

@@ -100,6 +100,22 @@ async def newest_statistics(connection: Connection, place: Place) -> tuple[int, 
     return (row["version"], row["body"].encode()) if row else None
 
 
+async def changed_since_statistics(connection: Connection, place: Place, kind: str) -> float:
+    """Share of the tenant's records of a kind that changed since the newest statistics."""
+    share = await connection.fetchval(
+        """select count(*) filter (where updated_at > coalesce(taken.created_at, '-infinity'))::float
+                  / nullif(count(*), 0)
+             from core.records
+             left join (select max(created_at) as created_at from core.match_statistics
+                         where tenant = $1 and pack = $2) taken on true
+            where tenant = $1 and pack = $2 and kind = $3""",
+        place.tenant,
+        place.pack,
+        kind,
+    )
+    return share or 0.0
+
+
 async def save_statistics(
     connection: Connection, place: Place, version: int, records: int, body: bytes
 ) -> None:

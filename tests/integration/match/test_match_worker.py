@@ -6,19 +6,21 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
 
+from connectors.postgres.matches import Place
 from connectors.postgres.pool import Pool
 from schemas.events import MatchCommanded, RecordEmbedded, RecordNormalised
 from schemas.results import DONE
-from schemas.topics import COMMAND_MATCH, CORE_OPPORTUNITY, EMBED_DONE
-from tests.platform import PlatformDatabase, platform_database, work_off_marks
+from schemas.topics import COMMAND_MATCH, CORE_OPPORTUNITY, EMBED_DONE, TIMER_DUE
+from tests.platform import PlatformDatabase, due_timers, platform_database, work_off_marks
 from tests.stack import RunningStack
 from workers.match import MatchProcessor
+from workers.match_statistics import statistics_item
 from workers.runtime.processor import Incoming
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -357,6 +359,33 @@ async def test_a_pair_that_others_displace_owes_it_to_their_change(matching: Mat
     event = (await matching.events())["1", "O1"]
     assert event["ambiguous"] or event["status"] != "auto"
     assert datetime.fromisoformat(event["source_committed_at"]) == NOW.replace(hour=2)
+
+
+async def test_statistics_are_looked_at_every_day_and_renewed_when_enough_changed(
+    matching: Matching,
+) -> None:
+    processor = MatchProcessor(
+        matching.database.context("match"), None, lambda place: frozenset(), lambda tenant: ("pod",)
+    )
+    for n in range(20):
+        await matching.put("odoo", str(n), ACME | {"company_name": f"Firm {n}"})
+    await processor.process_dirty([statistics_item(Place("home", "pod"), "source complete")])
+
+    async def a_day_passes() -> None:
+        events = await due_timers(matching.pool, datetime.now(UTC) + timedelta(hours=25))
+        assert [one.kind for one in events] == ["match.statistics"]
+        assert await processor.process([incoming(TIMER_DUE, events[0])]) == [DONE]
+        await work_off_marks(matching.pool, processor, "match")
+
+    versions = "select array_agg(version order by version) from core.match_statistics"
+    await matching.pool.execute("update core.records set updated_at = now() where id = '1'")
+    await a_day_passes()
+    assert await matching.pool.fetchval(versions) == [1]
+    await matching.pool.execute("update core.records set updated_at = now() where id < '15'")
+    await a_day_passes()
+    assert await matching.pool.fetchval(versions) == [1, 2]
+    await a_day_passes()
+    assert await matching.pool.fetchval(versions) == [1, 2]
 
 
 async def test_an_unreadable_event_is_rejected_alone(matching: Matching) -> None:
