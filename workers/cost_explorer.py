@@ -88,7 +88,7 @@ class CostExplorer:
 
     async def margin(self, selection: Selection, by: By, limit: int) -> Report:
         """Where money is earned and lost over the whole range (BILL-4)."""
-        amounts = await queries.read_amounts(self.connection, selection, by, Grain.YEAR, limit=None)
+        amounts = await queries.read_amounts(self.connection, selection, by, None, limit=None)
         margins = lowest_margins(amounts, limit)
         return margin_report(margins, await self._frame(selection, Grain.YEAR, by, margins), by)
 

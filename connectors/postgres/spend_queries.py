@@ -9,7 +9,7 @@ from datetime import date
 from asyncpg import Record
 
 from connectors.postgres.pool import Connection
-from streams.spend.amounts import LEDGERS, Amount, By, Ledger
+from streams.spend.amounts import COST, LEDGERS, Amount, By, Ledger
 from streams.spend.periods import Grain, MonthRange
 
 
@@ -74,22 +74,23 @@ async def read_amounts(
     connection: Connection,
     selection: Selection,
     by: By,
-    grain: Grain,
+    grain: Grain | None,
     ledgers: Sequence[Ledger] = LEDGERS,
     *,
     limit: int | None = 100,
 ) -> list[Amount]:
     """The selection's amounts by group and period: of the `limit` groups with the highest cost, highest
-    first; None: of all groups, in order.
+    first; None: of all groups, in order. Without a grain the whole range is one period.
     """
     if by == "product":
         return await read_products(connection, selection, grain, ledgers, limit=limit)
     key = _KEYS[by]
+    cost = "sum(amount)" if set(ledgers) == {COST} else "sum(amount) filter (where ledger = 'cost')"
     table, which = _summed_up(selection, by)
     wanted = f"tenant = $1 and {_MONTHS} and ledger = any($8::text[]) and rows > 0 and {_USED} and {which}"
     arguments = [*selection.arguments(), list(ledgers)]
     summed = f"""
-        select {key} as key, ledger, {_PERIODS[grain]} as period, currency, {_COUNTS} from {table}"""
+        select {key} as key, ledger, {_period(grain)} as period, currency, {_COUNTS} from {table}"""
     if limit is None:
         rows = await connection.fetch(
             f"{summed} where {wanted} group by 1, 2, 3, 4 order by 1, 3, 2, 4", *arguments
@@ -98,8 +99,7 @@ async def read_amounts(
     rows = await connection.fetch(
         f"""
         with top as materialized (
-          select {key} as key, sum(amount) filter (where ledger = 'cost') as cost,
-                 sum(amount) as all_of_it
+          select {key} as key, {cost} as cost, sum(amount) as all_of_it
             from {table} where {wanted}
            group by 1 order by cost desc nulls last, all_of_it desc, 1 limit $9)
         select summed.* from top join (
@@ -111,6 +111,10 @@ async def read_amounts(
         limit,
     )
     return [_amount(row) for row in rows]
+
+
+def _period(grain: Grain | None) -> str:
+    return _PERIODS[grain] if grain else "$2::date"
 
 
 def _summed_up(selection: Selection, by: By) -> tuple[str, str]:
@@ -129,7 +133,7 @@ def _summed_up(selection: Selection, by: By) -> tuple[str, str]:
 async def read_products(
     connection: Connection,
     selection: Selection,
-    grain: Grain,
+    grain: Grain | None,
     ledgers: Sequence[Ledger] = LEDGERS,
     *,
     limit: int | None = None,
@@ -158,7 +162,7 @@ async def read_products(
           select product_code, sum(amount) filter (where ledger = 'cost') as cost,
                  sum(amount) as all_of_it
             from lines group by 1 order by 2 desc nulls last, 3 desc, 1 limit $10)
-        select product_code as key, ledger, {_PERIODS[grain]} as period, currency,
+        select product_code as key, ledger, {_period(grain)} as period, currency,
                {_COUNTS}
           from lines join top using (product_code)
          group by key, ledger, period, currency, top.cost, top.all_of_it
