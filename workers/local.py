@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
+from deploy.local.state import read_whole
 
 PLATFORM_DATABASE = "revops"
 PLATFORM_ROLE = "revops"
@@ -24,9 +25,16 @@ class LocalChoice(BaseSettings):
 
 
 def local_stack() -> LocalStack:
-    """The local stack that the environment names, by default the one of this checkout."""
+    """The local stack that the environment names, by default the one of this checkout.
+
+    A stack keeps its ports: where the environment names none, they are those it was started with.
+    """
     chosen = LocalChoice().model_dump(exclude_none=True)
-    return LocalStack(LocalSettings(**chosen))
+    settings = LocalSettings(**chosen)
+    kept = read_whole(settings.files.settings, LocalSettings)
+    if kept is not None and "port_base" not in chosen:
+        settings = settings.model_copy(update={"port_base": kept.port_base})
+    return LocalStack(settings)
 
 
 def platform_environment(stack: LocalStack) -> dict[str, str]:
