@@ -198,8 +198,8 @@ class MatchProcessor:
     async def _match(
         self, place: Place, records: Sequence[_Subject], commands: Sequence[MatchCommanded]
     ) -> None:
-        rules = self._rules_of(place)
-        left, right = rules.sides
+        pack_rules = self._rules_of(place)
+        left, right = pack_rules.sides
         changed: dict[str, set[str]] = defaultdict(set)
         for side, record_id in records:
             changed[side].add(record_id)
@@ -207,18 +207,19 @@ class MatchProcessor:
         encoder = await self._encoder()
         async with transaction(self._context.pool) as connection:
             await no_wait_for_disk(connection)  # lost in a crash, they come again with the event
-            await write_keys(connection, place, rules, changed)
+            frozen = await self._statistics.current(connection, place, pack_rules)
+            await write_keys(connection, place, frozen.rules, changed)
         async with transaction(self._context.pool) as connection:
             await store.lock_matching(connection, place)
             for command in commands:
                 await self._keep_verdict(connection, place, command)
             complete = await source_completeness(connection, place.tenant)
-            statistics = await self._statistics.current(connection, place)
+            frozen = await self._statistics.current(connection, place, pack_rules)
             changes = await Round(
                 connection,
                 place,
-                rules,
-                statistics,
+                frozen.rules,
+                frozen.statistics,
                 self._index if encoder else None,
                 encoder,
                 self._context.clock.now().date(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +48,10 @@ class MatchingRules:
         """The matcher's view of a core record, with the other names that its company is known by."""
         found = self.policy.record(side, record_id, fields, self.partner_domains)
         return self.aliases.applied_to(found)
+
+    def with_learned(self, names: Iterable[Sequence[str]]) -> MatchingRules:
+        """These rules with names that people confirmed as those of one company."""
+        return replace(self, aliases=self.aliases.and_learned(names))
 
     @cached_property
     def matcher_version(self) -> str:

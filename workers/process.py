@@ -93,7 +93,7 @@ async def _work_with_context(
         page = None
         if settings.worker.metrics_port:
             page = await serve_health(context, settings.worker.metrics_port)
-        _collect_garbage_less_often()
+        collect_garbage_less_often()
         context.log.info("worker started", pid=os.getpid())
         ready.set_result(None)
         try:
@@ -105,7 +105,7 @@ async def _work_with_context(
         context.log.info("worker stopped")
 
 
-def _collect_garbage_less_often() -> None:
+def collect_garbage_less_often() -> None:
     """What is loaded now stays, and is never looked through for garbage again.
 
     A batch makes some ten thousand objects that are gone with it and form no cycles: at the default

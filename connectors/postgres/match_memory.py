@@ -80,6 +80,20 @@ async def newest_verdicts(
     return {(one.left, one.right): one for one in found if one.verdict != "undo"}
 
 
+async def confirmed_pairs(connection: Connection, place: Place) -> list[Pair]:
+    """The pairs of which the last word is that they are one."""
+    rows = await connection.fetch(
+        """select left_id, right_id from (
+             select distinct on (left_id, right_id) left_id, right_id, verdict
+               from core.match_verdicts where tenant = $1 and pack = $2
+              order by left_id, right_id, seq desc) last
+            where verdict = 'confirm'""",
+        place.tenant,
+        place.pack,
+    )
+    return [(row["left_id"], row["right_id"]) for row in rows]
+
+
 async def statistics_version(connection: Connection, place: Place) -> int | None:
     """Version of the tenant's frozen statistics; None before the first snapshot."""
     return await connection.fetchval(

@@ -38,14 +38,9 @@ class AliasTable:
         lines = (line.split("#", 1)[0] for line in text.splitlines())
         return cls.of(row for row in csv.reader(lines, delimiter=";") if row)
 
-    def and_learned(self, confirmed: Iterable[tuple[str | None, str | None]]) -> AliasTable:
-        """This table with the names of confirmed pairs that normalisation does not make equal."""
-        pairs = (
-            (left, right)
-            for left, right in confirmed
-            if left and right and normalised_company(left) != normalised_company(right)
-        )
-        return AliasTable.of([*dict.fromkeys(self.groups.values()), *pairs])
+    def and_learned(self, names: Iterable[Sequence[str]]) -> AliasTable:
+        """This table with names of one company that people confirmed (see `taught_names`)."""
+        return AliasTable.of([*dict.fromkeys(self.groups.values()), *names])
 
     def group_of(self, name: str) -> tuple[str, ...]:
         """All names of the company that bears this one, as they are listed; empty for an unknown one."""
@@ -63,6 +58,17 @@ class AliasTable:
         if not known:
             return record
         return replace(record, aliases=tuple(dict.fromkeys((*record.aliases, *known))))
+
+
+def taught_names(confirmed: Iterable[tuple[str | None, str | None]]) -> list[tuple[str, str]]:
+    """What the company names of confirmed pairs teach: those that normalisation does not make equal."""
+    return sorted(
+        {
+            (left, right)
+            for left, right in confirmed
+            if left and right and normalised_company(left) != normalised_company(right)
+        }
+    )
 
 
 def _key(name: str) -> str:

@@ -47,7 +47,7 @@ _TENANT, _PACK, _LEFT, _RIGHT = "home", "pod", "odoo", "ace"
 _PLACE = Place(_TENANT, _PACK)
 _MODEL, _DIMENSION = "benchmark/made-up", 384
 _SEED = 60
-_CHUNK = 1000
+_CHUNK, _KEY_CHUNK = 1000, 50
 
 
 async def worker_figures(stack: RunningStack, records: int, changes: int) -> list[Figure]:
@@ -135,7 +135,7 @@ async def _store(
         await writing.copy_records_to_table(
             "records", schema_name="core", records=rows, columns=columns
         )
-        for part in _parts(list(keys)):
+        for part in _parts(list(keys), _KEY_CHUNK):
             await store.replace_keys(writing, _PLACE, side, {one: keys[one] for one in part})
         if side == _RIGHT:
             body = orjson.dumps(counts.snapshot().to_json())
@@ -154,7 +154,7 @@ async def _index(
     dice = np.random.default_rng(_SEED)
     centres = dice.standard_normal((max(records // 3, 1), _DIMENSION))
     for side, ids in ((_RIGHT, others), (_LEFT, mine)):
-        for part in _parts(ids):
+        for part in _parts(ids, _CHUNK):
             near = centres[dice.integers(0, len(centres), len(part))]
             identity, context = (
                 _unit(near + 0.5 * dice.standard_normal(near.shape)) for _ in range(2)
@@ -176,8 +176,8 @@ async def _index(
     return index
 
 
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
+def _parts(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
 def _unit(vectors: np.ndarray) -> FloatArray:

@@ -20,6 +20,7 @@ from tests.benchmarks.normalise.backlog import backlog_figures
 from tests.benchmarks.normalise.latency import latency_figures
 from tests.benchmarks.normalise.source_rows import sample_changes
 from tests.stack import RunningStack, running_stack
+from workers.process import collect_garbage_less_often
 
 
 async def figures(stack: RunningStack, rows: int) -> list[Figure]:
@@ -34,6 +35,7 @@ def run() -> int:
     parser.add_argument("--output", choices=("table", "json"), default="table")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
+    collect_garbage_less_often()  # as the worker's process does
     with running_stack() as local:
         measured = asyncio.run(figures(RunningStack(local), arguments.rows))
     return report(measured, load, arguments.output)

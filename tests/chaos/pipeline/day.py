@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.pool import transaction
+from deploy.local.identity import ProcessIdentity
 from deploy.local.stack import LocalStack
 from deploy.sample.day import DayPlan
 from deploy.sample.execute import run_day
@@ -21,7 +24,8 @@ from workers.settings import Settings
 
 TENANT = "home"
 _RETURN_SECONDS = 300.0
-_WORK_SECONDS = 5.0
+_WORK_SECONDS = 20.0
+_LONGEST_WORK_SECONDS = 0.3
 
 
 class Day:
@@ -61,33 +65,47 @@ class Day:
         odoo, apn = (self._stack.postgres_dsn(name) for name in ("odoo", "apn"))
         await run_day(odoo, apn, part, clock=self._plan.nominal_start, pace=float("inf"))
 
-    async def kill(self, name: str) -> bool:
-        """kill -9; returns when its successor is ready. Whether there was work before it."""
-        busy = await self._has_work(name)
+    async def play_and_kill(
+        self, transactions: Sequence[Transaction], worker: str, dice: random.Random
+    ) -> bool:
+        """kill -9 of a worker amid the work that these transactions make for it; whether they make any.
+
+        It is held still until work waits for it, and killed when it has just begun with that.
+        """
+        held = self._process(worker)
+        held.send(signal.SIGSTOP)
+        await self.play(transactions)
+
+        async def waits() -> bool:
+            return bool((await self.platform.waiting()).get(worker))
+
+        try:
+            busy = await comes_true(waits, f"work of {worker}", _WORK_SECONDS)
+        except AssertionError:
+            busy = False
+        held.send(signal.SIGCONT)
+        await asyncio.sleep(dice.uniform(0, _LONGEST_WORK_SECONDS))
+        await self._kill(worker, held)
+        return busy
+
+    async def kill(self, name: str) -> None:
+        """kill -9; returns when its successor is ready."""
+        await self._kill(name, self._process(name))
+
+    def _process(self, name: str) -> ProcessIdentity:
         found = self._stack.state().process(name)
         assert found
         assert found.process
-        killed = found.process
-        killed.send(signal.SIGKILL)
+        return found.process
+
+    async def _kill(self, name: str, process: ProcessIdentity) -> None:
+        process.send(signal.SIGKILL)
 
         async def successor() -> bool:
             now = self._stack.state().process(name)
-            return bool(now and now.status == "ready" and now.process != killed)
+            return bool(now and now.status == "ready" and now.process != process)
 
         await comes_true(successor, f"{name} to come back", _RETURN_SECONDS)
-        return busy
-
-    async def _has_work(self, name: str) -> bool:
-        """Whether work comes before the process soon."""
-
-        async def waits() -> bool:
-            waiting = await self.platform.waiting()
-            return bool(waiting.get(name) if name in {"normalise", "embed", "match"} else waiting)
-
-        try:
-            return await comes_true(waits, f"work of {name}", _WORK_SECONDS)
-        except AssertionError:
-            return False
 
     async def _freeze_statistics(self) -> None:
         """Taken when every record of the morning is there, so that both runs judge by the same."""

@@ -9,7 +9,7 @@ from importlib.resources import files
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.match.aliases import AliasTable
+from streams.match.aliases import AliasTable, taught_names
 from streams.match.company_keys import company_keys
 from streams.match.golden import (
     CompanyChange,
@@ -214,7 +214,9 @@ def test_a_company_of_many_members_is_found_from_any_order(
 
 def test_alias_table_learns_from_confirmations() -> None:
     table = AliasTable.of([("Acme", "Roadrunner")])
-    learned = table.and_learned([("Acme Ltd", "Coyote GmbH"), ("Zeta", "ZETA Inc"), (None, "X")])
+    confirmed = [("Acme Ltd", "Coyote GmbH"), ("Zeta", "ZETA Inc"), (None, "X")]
+    assert taught_names(confirmed) == [("Acme Ltd", "Coyote GmbH")]
+    learned = table.and_learned(taught_names(confirmed))
     assert set(learned.names_for("Roadrunner Inc.")) == {"Acme", "Acme Ltd", "Coyote GmbH"}
     assert learned.names_for("Zeta") == ()
     assert table.names_for("Coyote") == ()
