@@ -92,8 +92,9 @@ $(VENV)/.bootstrap: requirements/build.txt
 
 define install_lock
 	@echo "Installing $(1)"
-	@$(UV) pip sync --python $(BIN)/python --require-hashes $(1)
+	@$(UV) pip sync --compile-bytecode --python $(BIN)/python --require-hashes $(1)
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q schemas streams connectors deploy workers# a dozen processes start at once
 endef
 
 # The demo's part of the tests' lock: nothing to do where that is installed
