@@ -15,7 +15,13 @@ from deploy.local.progress import Progress, StepProgress, silent
 from deploy.local.stack import LocalStack, StackState, WorkerCommand, worker_command
 from schemas.tenants import Tenant
 from workers.installation import apply_installation
-from workers.local import PLATFORM_DATABASE, PLATFORM_ROLE, platform_environment, save_environment
+from workers.local import (
+    PLATFORM_DATABASE,
+    PLATFORM_ROLE,
+    platform_environment,
+    save_environment,
+    saved_environment,
+)
 from workers.process import DRIVERS
 from workers.settings import Settings
 from workers.tenants import load_tenants
@@ -30,11 +36,15 @@ class LocalPlatform:
         self.stack = stack
 
     def start(self, progress: Progress = silent) -> StackState:
-        """Kafka, Connect and PostgreSQL run, and the platform's empty database is there."""
+        """Kafka, Connect and PostgreSQL run, and the platform's empty database is there.
+
+        What an earlier start kept of its sources holds on where the environment says nothing else.
+        """
         state = self.stack.up_infrastructure(progress)
         self._create_database()
-        for name, value in platform_environment(self.stack).items():
-            os.environ[name] = value
+        os.environ.update(platform_environment(self.stack))
+        for name, value in saved_environment(self.stack).items():
+            os.environ.setdefault(name, value)
         return state
 
     def apply(self, progress: Progress = silent) -> list[str]:

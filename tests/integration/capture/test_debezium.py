@@ -118,23 +118,3 @@ async def test_heartbeats_name_the_tenant(captured: CaptureBench) -> None:
         )
 
     await comes_true(beats, "a heartbeat")
-
-
-async def test_a_quiet_source_keeps_no_log_that_other_databases_write(
-    captured: CaptureBench,
-) -> None:
-    captured.platform(
-        "create table noise as select repeat('x', 1000) from generate_series(1, 2000)"
-    )
-    [(written,)] = captured.platform("select pg_current_wal_lsn()::text")
-
-    def given_free() -> bool:
-        [(passed,)] = captured.platform(
-            "select confirmed_flush_lsn >= %s::pg_lsn from pg_replication_slots"
-            " where database = %s",
-            written,
-            captured.database,
-        )
-        return passed
-
-    await comes_true(given_free, "the slot to pass what others wrote", 180)
