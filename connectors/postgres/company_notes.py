@@ -48,7 +48,12 @@ gone as (
 stored as (
   insert into core.company_records as c
     (tenant, pack, kind, side, id, member, name, domain, country, aliases)
-  select $1, $2, * from now
+  select $1, $2, n.* from now n
+   where not exists (  -- a row that says the same is not even locked: there is nothing to commit
+     select from core.company_records s
+      where s.tenant = $1 and s.pack = $2 and s.kind = n.kind and s.side = n.side and s.id = n.id
+        and (s.member, s.name, s.domain, s.country, s.aliases)
+            is not distinct from (n.member, n.name, n.domain, n.country, n.aliases))
   on conflict (tenant, pack, kind, side, id) do update set
     member = excluded.member, name = excluded.name, domain = excluded.domain,
     country = excluded.country, aliases = excluded.aliases
@@ -127,7 +132,12 @@ gone as (
 stored as (
   insert into core.company_links as c
     (tenant, pack, left_id, right_id, first, second, kind, probability)
-  select $1, $2, * from now
+  select $1, $2, n.* from now n
+   where not exists (
+     select from core.company_links s
+      where s.tenant = $1 and s.pack = $2 and s.left_id = n.left_id and s.right_id = n.right_id
+        and (s.first, s.second, s.kind, s.probability)
+            is not distinct from (n.first, n.second, n.kind, n.probability))
   on conflict (tenant, pack, left_id, right_id) do update set
     first = excluded.first, second = excluded.second, kind = excluded.kind,
     probability = excluded.probability
