@@ -67,6 +67,7 @@ class CompaniesProcessor:
 
     worker = "companies"
     topics = tuple(_EVENTS)
+    gather_seconds = 0.5
 
     def __init__(
         self, context: WorkerContext, cost_tables_of: Callable[[Place], Collection[str]]

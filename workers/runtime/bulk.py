@@ -13,7 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from connectors.kafka.readiness import wait_for_topics
 from workers.context import WorkerContext, kafka_client_options
 from workers.runtime.delivery import Delivery
-from workers.runtime.processor import Incoming, Processor, most_records
+from workers.runtime.processor import Incoming, LetsGather, Processor, most_records
 from workers.runtime.stopping import unless_stopped
 
 _IDLE_POLL_MILLISECONDS = 500
@@ -78,9 +78,16 @@ class BulkDriver:
                 batch = await self._next_batch()
                 if batch:
                     await self._handle(batch, stop)
+                    await self._let_gather(batch, stop)
         finally:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._consumer.stop(), _CLOSE_SECONDS)
+
+    async def _let_gather(self, batch: Batch, stop: asyncio.Event) -> None:
+        if isinstance(self._processor, LetsGather) and (
+            sum(map(len, batch.values())) < self._most_records
+        ):
+            await unless_stopped(stop, asyncio.sleep(self._processor.gather_seconds))
 
     async def _next_batch(self) -> Batch:
         if self._early:

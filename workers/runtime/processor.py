@@ -59,6 +59,16 @@ def most_records(processor: Processor, limit: int) -> int:
     return min(limit, processor.batch_records) if isinstance(processor, TakesFew) else limit
 
 
+@runtime_checkable
+class LetsGather(Protocol):
+    """A processor that nobody waits for: after what came one by one it pauses, for more to come at once.
+
+    Each batch costs a commit and some round trips, whatever its size, and others wait for the disk too.
+    """
+
+    gather_seconds: float
+
+
 Companion = Callable[[], Coroutine[Any, Any, None]]
 """Work beside the driver's, until it is cancelled."""
 

@@ -11,6 +11,7 @@ from tests.conditions import comes_true
 from tests.integration.runtime.bench import Bench, Driver, bench, running
 from tests.stack import RunningStack
 from workers.dead_letter_office import dead_letters, replay
+from workers.runtime.bulk import BulkDriver
 from workers.runtime.dead_letters import TooManyDeadLetters
 
 pytestmark = pytest.mark.stack
@@ -217,3 +218,18 @@ async def _membership(on: Bench) -> object:
         (answer,) = await admin.describe_consumer_groups([f"revops.{on.worker}"])
     group = answer.to_object()["groups"][0]
     return group["state"], sorted(member["member_id"] for member in group["members"])
+
+
+async def test_what_comes_one_by_one_gathers_for_a_processor_that_nobody_waits_for(
+    stack: RunningStack, platform: str
+) -> None:
+    async with bench(stack, platform) as on:
+        vars(on.recorder)["gather_seconds"] = 3.0
+        async with running(BulkDriver, on):
+            await on.send(b"1")
+            await on.wait_for_effects(1)
+            for number in range(8):
+                await on.send(b"%d" % number)
+            await on.wait_for_effects(9)
+        assert len(on.recorder.calls) < 9
+        assert sum(on.recorder.calls) == 9
