@@ -43,6 +43,7 @@ WITHOUT_TENANT = {
 """Tables that say nothing of any tenant, or hold rows only until they are sent."""
 
 EMPTY_AT_REST = {
+    "core.company_verdicts",
     "core.imported_costs",
     "core.match_verdicts",
     "core.spend_imports",
@@ -140,8 +141,8 @@ async def test_every_sql_function_keeps_tenants_apart(platform: WholePlatform) -
     for name, keeps_apart in KEEPS_APART.items():
         connection = await asyncpg.connect(platform.dsn)
         try:
-            async with connection.transaction():
-                assert await keeps_apart(connection), name
+            await connection.execute("begin")  # closed without commit: nothing of it stays
+            assert await keeps_apart(connection), name
         finally:
             await connection.close()
 
@@ -178,8 +179,42 @@ async def _refuses_every_tenant(connection: asyncpg.Connection) -> bool:
     return True
 
 
+async def _company_is_the_tenants_own(connection: asyncpg.Connection) -> bool:
+    """Both tenants have the member; where one moves it to another company, it stays with the other."""
+    pack, member = await connection.fetchrow(
+        "select pack, member from core.company_members where tenant = any($1)"
+        " group by 1, 2 having count(distinct tenant) = 2 limit 1",
+        list(TENANTS),
+    )
+    await connection.execute(
+        "update core.company_members set company_id = 'moved' where (tenant, member) = ($1, $2)",
+        HOME,
+        member,
+    )
+    of = {
+        tenant: await connection.fetchval(
+            "select core.company_of($1, $2, $3)", tenant, pack, member
+        )
+        for tenant in TENANTS
+    }
+    return of[HOME] == "moved" != of[SECOND]
+
+
+def _reads_nothing(function: str) -> Callable[[asyncpg.Connection], Awaitable[bool]]:
+    """Immutable: what it says is made of its arguments alone."""
+
+    async def is_immutable(connection: asyncpg.Connection) -> bool:
+        volatility = "select provolatile from pg_proc where oid = $1::text::regproc"
+        return await connection.fetchval(volatility, function) == b"i"
+
+    return is_immutable
+
+
 LOCK_KEY = "select raw.table_lock_key($1, 'odoo.crm_lead')"
 KEEPS_APART: dict[str, Callable[[asyncpg.Connection], Awaitable[bool]]] = {
+    "core.company_of": _company_is_the_tenants_own,
+    "core.company_member": _reads_nothing("core.company_member"),
+    "core.company_customer": _reads_nothing("core.company_customer"),
     "raw.lock_rows": _locks_rows_of_one,
     "raw.table_lock_key": _lock_keys_differ,
     "raw.lock_table": _locks_table_of_one,
