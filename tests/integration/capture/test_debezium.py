@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from connectors.kafka_connect.client import connect_client
 from schemas.cdc import UNAVAILABLE, SourcePosition
 from schemas.topics import CAPTURE_HEARTBEAT
 from tests.conditions import comes_true
@@ -118,3 +119,41 @@ async def test_heartbeats_name_the_tenant(captured: CaptureBench) -> None:
         )
 
     await comes_true(beats, "a heartbeat")
+
+
+async def test_a_quiet_source_lets_go_of_the_log_that_other_databases_write(
+    captured: CaptureBench,
+) -> None:
+    """Else the server keeps their log for the source's slot until there is no room for it."""
+    written = _write_elsewhere(captured)
+    await comes_true(lambda: _let_go(captured, written), "the slot goes on")
+
+    name = captured.target.names.connector
+    async with connect_client(captured.stack.connect_url) as connect:
+        await connect.stop(name)
+        written = _write_elsewhere(captured)
+        captured.sql("insert into lead (name) values ('while it was stopped')")
+        await connect.resume(name)
+
+    async def arrived() -> bool:
+        return len(await captured.changes("lead")) == 2
+
+    await comes_true(arrived, "the row of the time without capture")
+    await comes_true(lambda: _let_go(captured, written), "the slot goes on after the restart")
+
+
+def _write_elsewhere(bench: CaptureBench) -> str:
+    """Where the server's log ends after another database has written 20 MB of it."""
+    bench.platform("create table noise as select repeat('x', 1000) from generate_series(1, 20000)")
+    bench.platform("drop table noise")
+    [[end]] = bench.platform("select pg_current_wal_lsn()::text")
+    return end
+
+
+async def _let_go(bench: CaptureBench, position: str) -> bool:
+    [[passed]] = bench.platform(
+        "select confirmed_flush_lsn >= %s::pg_lsn from pg_replication_slots where slot_name = %s",
+        position,
+        bench.target.names.slot,
+    )
+    return passed
