@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -173,6 +174,28 @@ async def apply_capture(
         async with transaction(context.pool) as writer:
             await capture.note_problem(writer, target.tenant, target.name, "")
         return plan
+
+
+async def apply_captures(
+    context: WorkerContext,
+    client: ConnectClient | None,
+    targets: Sequence[SourceToCapture],
+    done: Callable[[SourceToCapture], None] = lambda target: None,
+) -> list[CapturePlan | BaseException]:
+    """`apply_capture` of several sources at once: what it returned or raised for each, in order.
+
+    Kafka Connect takes seconds for each step of a registration, however many it is asked for.
+    """
+    connections = context.settings.database.pool_size
+    at_once = asyncio.Semaphore(max(1, connections // 2))  # each holds a lock and works beside it
+
+    async def apply(target: SourceToCapture) -> CapturePlan:
+        async with at_once:
+            plan = await apply_capture(context, client, target)
+        done(target)
+        return plan
+
+    return await asyncio.gather(*map(apply, targets), return_exceptions=True)
 
 
 async def begin_epoch(

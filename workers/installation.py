@@ -15,7 +15,13 @@ from connectors.postgres.rule_versions import active_version
 from deploy.local.progress import Progress, StepProgress, silent
 from schemas.tenants import Tenant, captured_tables
 from schemas.topics import Topic, catalogue
-from workers.capture_control import apply_capture, opened_connect, sources_of
+from workers.capture_control import (
+    CapturePlan,
+    SourceToCapture,
+    apply_captures,
+    opened_connect,
+    sources_of,
+)
 from workers.context import WorkerContext, kafka_client_options, worker_context
 from workers.normalise import apply_packs
 from workers.rule_cache import PLATFORM, activate, tenant_rules
@@ -89,22 +95,27 @@ async def activate_first_rules(context: WorkerContext, tenants: Mapping[str, Ten
 async def _apply_sources(
     context: WorkerContext, tenants: Mapping[str, Tenant], progress: Progress
 ) -> list[str]:
-    """Captures every source whose address is set; says what stands in the way of the others.
+    """Captures every source whose address is set; says what stands in the way of the others."""
+    targets = sources_of(tenants)
+    done: list[str] = []
 
-    Few tables first: the snapshot of a large source holds up the slots of others in its cluster.
-    """
-    targets = sorted(sources_of(tenants), key=lambda one: len(one.source.tables))
+    def tell(target: SourceToCapture) -> None:
+        done.append(str(target))
+        progress(StepProgress("sources", len(done), len(targets), ", ".join(done)))
+
+    progress(StepProgress("sources", 0, len(targets), ", ".join(map(str, targets))))
     left: list[str] = []
     async with opened_connect(context) as client:
-        for at, target in enumerate(targets):
-            progress(StepProgress("sources", at, len(targets), str(target)))
-            try:
-                plan = await apply_capture(context, client, target)
-            except TenantFileError as problem:
-                left.append(str(problem))
-                continue
-            left += [f"{target}: {finding}" for finding in plan.blocking]
-    progress(
-        StepProgress("sources", len(targets), len(targets), f"{len(left)} left" if left else "")
-    )
+        for target, found in zip(
+            targets, await apply_captures(context, client, targets, tell), strict=True
+        ):
+            match found:
+                case CapturePlan():
+                    left += [f"{target}: {finding}" for finding in found.blocking]
+                case TenantFileError():
+                    left.append(str(found))
+                case _:
+                    raise found
+    if left:
+        progress(StepProgress("sources", len(targets), len(targets), f"{len(left)} left"))
     return left

@@ -15,7 +15,7 @@ from workers.capture_control import (
     CaptureFailed,
     CapturePlan,
     SourceToCapture,
-    apply_capture,
+    apply_captures,
     opened_connect,
     plan_capture,
     resync,
@@ -74,15 +74,17 @@ def apply(
     failures: list[str] = []
 
     async def work(context: WorkerContext, client: ConnectClient | None) -> list[CapturePlan]:
+        if dry_run:
+            return [await plan_capture(context, client, target) for target in targets]
         plans: list[CapturePlan] = []
-        for target in targets:
-            if dry_run:
-                plans.append(await plan_capture(context, client, target))
-                continue
-            try:
-                plans.append(await apply_capture(context, client, target))
-            except (CaptureFailed, ConnectRefused) as problem:
-                failures.append(str(problem))
+        for found in await apply_captures(context, client, targets):
+            match found:
+                case CapturePlan():
+                    plans.append(found)
+                case CaptureFailed() | ConnectRefused():
+                    failures.append(str(found))
+                case _:
+                    raise found
         return plans
 
     plans = _run(work)
