@@ -23,6 +23,9 @@ _PLAUSIBLE_LOG_ODDS = -2.944
 _SPEAKS_AGAINST = 0.5
 """Companies that are less likely one than this share of what is said without any evidence."""
 
+_LINKS = (("accounts", "shared"), ("contacts", "email_same"), ("identifiers", "names_the_other"))
+"""What two records say of each other whatever their companies are called, by comparison."""
+
 _ALIASES_FILE = "company_aliases.txt"
 
 
@@ -76,10 +79,15 @@ class MatchingRules:
         """Whether a pair is a candidate: plausible, or claimed by the literal rule (MATCH-10, AM-1).
 
         A literal claim for review alone, as unproven vectors make many, needs the company's evidence;
-        deals that are alike are no candidate where the companies speak against it.
+        deals that are alike are no candidate where the companies speak against it, unless an account,
+        a mailbox or an id links them: a company that was renamed and moved has nothing else in common.
         """
         if pair.literal.band == "high":
             return True
         if pair.log_odds >= _PLAUSIBLE_LOG_ODDS:
-            return pair.company_probability >= self.nothing_known * _SPEAKS_AGAINST
+            return pair.company_probability >= self.nothing_known * _SPEAKS_AGAINST or _linked(pair)
         return pair.literal.band == "review" and pair.company_probability >= 0.5
+
+
+def _linked(pair: ScoredPair) -> bool:
+    return any(pair.found(comparison, feature) for comparison, feature in _LINKS)

@@ -84,6 +84,10 @@ class ScoredPair:
         """(side, id) of the right record."""
         return self.right_side, self.right_id
 
+    def found(self, comparison: str, feature: str) -> bool:
+        """Whether a comparison found this in the two records."""
+        return any(one.name == comparison and feature in one.features for one in self.comparisons)
+
     @property
     def margin(self) -> float | None:
         """The smaller of the two margins over rivals, in log-odds; None without any rival."""
