@@ -21,7 +21,7 @@ from connectors.postgres.capture import incomplete_tenants, source_completeness
 from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.matches import Place, StoredPair
 from connectors.postgres.outbox import OutboxMessage, message
-from connectors.postgres.pool import Connection, connection, no_wait_for_disk, transaction
+from connectors.postgres.pool import Connection, connection, transaction
 from connectors.vectors.port import VectorIndex
 from schemas.events import (
     MatchCommanded,
@@ -205,18 +205,17 @@ class MatchProcessor:
             changed[side].add(record_id)
         spoken_of = {left: {one.left for one in commands}, right: {one.right for one in commands}}
         encoder = await self._encoder()
-        async with transaction(self._context.pool) as connection:
-            await no_wait_for_disk(connection)  # lost in a crash, they come again with the event
-            frozen = await self._statistics.current(connection, place, pack_rules)
-            await write_keys(connection, place, frozen.rules, changed)
-        async with transaction(self._context.pool) as connection:
-            await store.lock_matching(connection, place)
+        async with connection(self._context.pool) as writing:
+            frozen = await self._statistics.current(writing, place, pack_rules)
+            await write_keys(writing, place, frozen.rules, changed)
+        async with transaction(self._context.pool) as matching:
+            await store.lock_matching(matching, place)
             for command in commands:
-                await self._keep_verdict(connection, place, command)
-            complete = await source_completeness(connection, place.tenant)
-            frozen = await self._statistics.current(connection, place, pack_rules)
+                await self._keep_verdict(matching, place, command)
+            complete = await source_completeness(matching, place.tenant)
+            frozen = await self._statistics.current(matching, place, pack_rules)
             changes = await Round(
-                connection,
+                matching,
                 place,
                 frozen.rules,
                 frozen.statistics,
@@ -230,7 +229,7 @@ class MatchProcessor:
             events = [
                 self._event(place, after) for before, after in changes if _is_news(before, after)
             ]
-            await self._context.outbox.put(connection, events)
+            await self._context.outbox.put(matching, events)
 
     async def _keep_verdict(
         self, connection: Connection, place: Place, command: MatchCommanded
@@ -272,8 +271,8 @@ class MatchProcessor:
         """The model whose vectors are in use; the index is turned to it when it changes."""
         if self._index is None:
             return None
-        async with transaction(self._context.pool) as connection:
-            used = await memory.model_in_use(connection)
+        async with connection(self._context.pool) as reading:
+            used = await memory.model_in_use(reading)
         if used and used[0] != self._model:
             await self._index.ensure(used[0], used[1], vocabulary_size=used[2])
             self._model = used[0]

@@ -81,7 +81,7 @@ class Round:
             policy=self.rules.assignment,
             merged=self._merged(),
         )
-        return await self._write(assignment, pool, component, known)
+        return await self._write(assignment, pool, component, known, touched)
 
     async def _leave_out_unchanged(self) -> None:
         """A new version that says nothing new to the matcher is not matched again.
@@ -94,10 +94,8 @@ class Round:
             fingerprints = {
                 one: self._fingerprint(side, one, hashes.get(one)) for one in sorted(ids)
             }
-            known = await store.input_fingerprints(self.connection, self.place, side, ids)
-            new = {one: mark for one, mark in fingerprints.items() if known.get(one) != mark}
-            await store.keep_fingerprints(self.connection, self.place, side, new)
-            self.changed[side] = set(new) | (ids & self.spoken_of.get(side, set()))
+            new = await store.keep_fingerprints(self.connection, self.place, side, fingerprints)
+            self.changed[side] = new | (ids & self.spoken_of.get(side, set()))
 
     async def _held_hashes(self, side: str, ids: Collection[str]) -> dict[str, list[str | None]]:
         """Hashes of the texts whose vectors the index holds, by record id."""
@@ -132,15 +130,16 @@ class Round:
     async def _score_changed(self) -> tuple[list[ScoredPair], dict[str, set[str]]]:
         """The pairs of the changed records scored anew, and every record they touch, by side."""
         touched = {side: set(self.changed.get(side, ())) for side in self.rules.sides}
-        await self._load(touched)
         changed = [
             record
             for side in self.rules.sides
             for record_id in sorted(self.changed.get(side, ()))
             if (record := self._record(side, record_id)) is not None
         ]
-        near = await asyncio.gather(*map(self._neighbourhood, changed))
-        found = await self._candidates(changed, near)
+        near, keyed = await asyncio.gather(
+            asyncio.gather(*map(self._neighbourhood, changed)), self._sharing_a_key(changed)
+        )
+        found = await self._candidates(changed, keyed, near)
         semantic = await asyncio.gather(
             *(
                 one.evidence([each.id for each in them])
@@ -155,17 +154,36 @@ class Round:
                 touched[pair.right_side].add(pair.right_id)
         return [pairs[key] for key in sorted(pairs)], touched
 
+    async def _sharing_a_key(self, changed: Sequence[MatchRecord]) -> list[set[str]]:
+        """For each record the ids of those on the other side that share a key with it."""
+        keys = [lookup_keys(record, self.statistics) for record in changed]
+        held: dict[str, dict[store.Key, list[str]]] = {}
+        for side in self.rules.sides:
+            wanted = {
+                key
+                for record, of_it in zip(changed, keys, strict=True)
+                if self.rules.other(record.side) == side
+                for key in of_it
+            }
+            held[side] = await store.ids_by_keys(
+                self.connection, self.place, side, sorted(wanted), KEY_LIMIT
+            )
+        return [
+            {one for key in of_it for one in held[self.rules.other(record.side)].get(key, ())}
+            for record, of_it in zip(changed, keys, strict=True)
+        ]
+
     async def _candidates(
-        self, changed: Sequence[MatchRecord], near: Sequence[Neighbourhood]
+        self,
+        changed: Sequence[MatchRecord],
+        keyed: Sequence[set[str]],
+        near: Sequence[Neighbourhood],
     ) -> list[list[MatchRecord]]:
         """For each record those that share a key with it or lie near it, as far as admitted."""
-        wanted: list[tuple[str, list[str]]] = []
-        for record, neighbours in zip(changed, near, strict=True):
-            other = self.rules.other(record.side)
-            keys = lookup_keys(record, self.statistics)
-            keyed = await store.ids_by_keys(self.connection, self.place, other, keys, KEY_LIMIT)
-            ids = sorted({one for found in keyed.values() for one in found})[:CANDIDATE_LIMIT]
-            wanted.append((other, sorted({*ids, *neighbours.hits})))
+        wanted = [
+            (self.rules.other(record.side), sorted({*sorted(ids)[:CANDIDATE_LIMIT], *around.hits}))
+            for record, ids, around in zip(changed, keyed, near, strict=True)
+        ]
         for side in self.rules.sides:
             await self._load({side: {one for other, ids in wanted if other == side for one in ids}})
         admits = self.rules.policy.prefilter.admits
@@ -278,15 +296,19 @@ class Round:
         pool: Sequence[ScoredPair],
         component: Sequence[StoredPair],
         known: Mapping[Pair, ScoredPair],
+        touched: Mapping[str, set[str]],
     ) -> list[tuple[StoredPair | None, StoredPair]]:
+        left, right = self.rules.sides
         before = {one.pair: one for one in component}
         settled = {(one.left_id, one.right_id): one for one in (*pool, *assignment.pairs)}
-        unknown = [
+        elsewhere = [
             (state.left[1], state.right[1])
             for state in assignment.states
-            if (state.left[1], state.right[1]) not in before
-        ]
-        before |= await store.stored_pairs(self.connection, self.place, unknown)
+            if state.left[1] not in touched[left] and state.right[1] not in touched[right]
+        ]  # all pairs of touched records that are stored are in their component
+        before |= await store.stored_pairs(
+            self.connection, self.place, [pair for pair in elsewhere if pair not in before]
+        )
         changes: list[tuple[StoredPair | None, StoredPair]] = []
         for state in assignment.states:
             pair = state.left[1], state.right[1]

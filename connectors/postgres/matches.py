@@ -129,69 +129,52 @@ async def subject_ids(connection: Connection, place: Place, kind: str, side: str
     return [row["id"] for row in rows]
 
 
-async def input_fingerprints(
-    connection: Connection, place: Place, side: str, ids: Iterable[str]
-) -> dict[str, str]:
-    """Fingerprints of what records were last matched with."""
-    rows = await connection.fetch(
-        """select id, fingerprint from core.match_inputs
-            where tenant = $1 and pack = $2 and side = $3 and id = any($4::text[])""",
-        place.tenant,
-        place.pack,
-        side,
-        sorted(set(ids)),
-    )
-    return {row["id"]: row["fingerprint"] for row in rows}
-
-
 async def keep_fingerprints(
     connection: Connection, place: Place, side: str, fingerprints: Mapping[str, str]
-) -> None:
-    """Notes what records are matched with in this transaction."""
-    await connection.execute(
-        """insert into core.match_inputs (tenant, pack, side, id, fingerprint)
+) -> set[str]:
+    """Notes what records are matched with in this transaction; the ids of which it is news."""
+    rows = await connection.fetch(
+        """insert into core.match_inputs as known (tenant, pack, side, id, fingerprint)
            select $1, $2, $3, * from unnest($4::text[], $5::text[])
-           on conflict (tenant, pack, side, id) do update set fingerprint = excluded.fingerprint""",
+           on conflict (tenant, pack, side, id) do update set fingerprint = excluded.fingerprint
+            where known.fingerprint <> excluded.fingerprint
+           returning id""",
         place.tenant,
         place.pack,
         side,
         list(fingerprints),
         list(fingerprints.values()),
     )
+    return {row["id"] for row in rows}
 
 
 async def replace_keys(
     connection: Connection, place: Place, side: str, keys: Mapping[str, Iterable[Key]]
 ) -> None:
-    """Makes the candidate keys of records exactly these; an empty list removes a record's keys."""
+    """Makes the candidate keys of records exactly these; an empty list removes a record's keys.
+
+    The transaction's commit will not wait for the disk: keys that a crash loses come again with the
+    event that they were made for.
+    """
     wanted = [(kind, value, id) for id, found in keys.items() for kind, value in set(found)]
-    kinds = [one[0] for one in wanted]
-    values = [one[1] for one in wanted]
-    ids = [one[2] for one in wanted]
     await connection.execute(
-        """delete from core.match_keys k
-            where tenant = $1 and pack = $2 and side = $3 and id = any($4::text[])
-              and not exists (select from unnest($5::text[], $6::text[], $7::text[])
-                                as w(kind, value, id)
-                               where w.kind = k.kind and w.value = k.value and w.id = k.id)""",
+        """with wanted as (select * from unnest($5::text[], $6::text[], $7::text[]) as w(kind, value, id)),
+                gone as (
+                  delete from core.match_keys k
+                   where tenant = $1 and pack = $2 and side = $3 and id = any($4::text[])
+                     and not exists (select from wanted w
+                                      where w.kind = k.kind and w.value = k.value and w.id = k.id)),
+                new as (
+                  insert into core.match_keys (tenant, pack, side, kind, value, id)
+                  select $1, $2, $3, w.* from wanted w on conflict do nothing)
+           select set_config('synchronous_commit', 'off', true)""",
         place.tenant,
         place.pack,
         side,
         sorted(keys),
-        kinds,
-        values,
-        ids,
-    )
-    await connection.execute(
-        """insert into core.match_keys (tenant, pack, side, kind, value, id)
-           select $1, $2, $3, w.* from unnest($4::text[], $5::text[], $6::text[]) as w
-           on conflict do nothing""",
-        place.tenant,
-        place.pack,
-        side,
-        kinds,
-        values,
-        ids,
+        [one[0] for one in wanted],
+        [one[1] for one in wanted],
+        [one[2] for one in wanted],
     )
 
 
@@ -199,6 +182,8 @@ async def ids_by_keys(
     connection: Connection, place: Place, side: str, keys: Sequence[Key], limit: int
 ) -> dict[Key, list[str]]:
     """For each key the ids of records of `side` that hold it, the smallest `limit` ids at most."""
+    if not keys:
+        return {}
     rows = await connection.fetch(
         """select w.kind, w.value, found.id
              from unnest($4::text[], $5::text[]) as w(kind, value),
@@ -257,6 +242,8 @@ async def stored_pairs(
 ) -> dict[Pair, StoredPair]:
     """Pairs by ids, superseded ones included."""
     wanted = sorted(set(pairs))
+    if not wanted:
+        return {}
     rows = await connection.fetch(
         f"""select {_COLUMNS} from core.matches
              where tenant = $1 and pack = $2

@@ -97,11 +97,6 @@ async def _as_it_is(_: Connection) -> None:
     """
 
 
-async def no_wait_for_disk(connection: Connection) -> None:
-    """The transaction's commit returns before it is on disk; others see it at once all the same."""
-    await connection.execute("set local synchronous_commit = off")
-
-
 @asynccontextmanager
 async def _borrowed(pool: Pool) -> AsyncIterator[Connection]:
     """A pooled connection. Whatever keeps one from being made is an outage, never a record's fault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,12 +61,15 @@ async def neighbourhood(
     if key not in own:
         return Neighbourhood.none()
     scope = Scope(key.tenant, key.pack, other_side)
-    found: set[str] = set()
-    for kind in KINDS:
-        vector = own[key].identity if kind == "identity" else own[key].context
-        if vector is not None:
-            hits = await index.search(scope, DenseQuery(kind, vector), top_k)
-            found.update(hit.key.id for hit in hits if hit.score >= least_cosine)
+    vectors = {"identity": own[key].identity, "context": own[key].context}
+    rankings = await asyncio.gather(
+        *(
+            index.search(scope, DenseQuery(kind, vector), top_k)
+            for kind in KINDS
+            if (vector := vectors[kind]) is not None
+        )
+    )
+    found = {hit.key.id for hits in rankings for hit in hits if hit.score >= least_cosine}
     return Neighbourhood(index, other_side, own[key], frozenset(found))
 
 

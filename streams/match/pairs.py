@@ -2,12 +2,12 @@
 
 A `PairTable` holds the records of both sides once and the pairs as two index arrays. Words and
 names become small integers; `names` is the table of all combinations of the two records' names,
-from which the best per pair is chosen. One pair or a million go through the same code.
+from which the best per pair is chosen. One pair or a million have the same evidence, bit by bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +31,8 @@ Value = TypeVar("Value", bound=Hashable)
 
 MISSING = -1
 _WORTH_THREADS = 5_000
+_FEW = 64
+"""Pairs up to which arrays take longer to set up than rows take to go through."""
 _NAMES_COMPARED = 4
 
 
@@ -44,7 +46,7 @@ class Ragged:
     @property
     def lengths(self) -> Integers:
         """The length of every list."""
-        return np.diff(self.starts)
+        return self.starts[1:] - self.starts[:-1]
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[int]]) -> Ragged:
@@ -57,10 +59,10 @@ class Ragged:
     def positions(self, rows: Integers) -> tuple[Integers, Integers]:
         """(which of `rows`, position in `values`) of every entry of the lists `rows`."""
         lengths = self.lengths[rows]
-        owner = np.repeat(np.arange(len(rows)), lengths)
-        before = np.cumsum(lengths) - lengths
-        within = np.arange(len(owner)) - np.repeat(before, lengths)
-        return owner, np.repeat(self.starts[rows], lengths) + within
+        owner = np.arange(len(rows)).repeat(lengths)
+        before = lengths.cumsum() - lengths
+        within = np.arange(len(owner)) - before.repeat(lengths)
+        return owner, self.starts[rows].repeat(lengths) + within
 
 
 def listed(values: Integers) -> list[int]:
@@ -72,6 +74,14 @@ def listed(values: Integers) -> list[int]:
 def summed(group: Integers, values: Floats, count: int) -> Floats:
     """The sum of the values of every group, groups numbered from 0 to before `count`."""
     return np.bincount(group, values, count).astype(np.float64)
+
+
+def _added(values: Iterable[float]) -> float:
+    """The sum, one by one as `summed` makes it: `sum` rounds otherwise."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
 
 
 def alike(
@@ -190,6 +200,8 @@ class PairTable:
         right_values: Callable[[PreparedRecord], Sequence[Hashable]],
         weight: Callable[[Any], float],
     ) -> tuple[Floats, Floats, Floats]:
+        if len(self) <= _FEW:
+            return self._shared_by_few(left_values, right_values, weight)
         intern = Interner()
         left = Ragged.of([intern.distinct(left_values(record)) for record in self.left])
         right = Ragged.of([intern.distinct(right_values(record)) for record in self.right])
@@ -205,6 +217,31 @@ class PairTable:
             summed(rows, of_left[position], count),
             summed(left_owner, of_left, count),
             summed(right_owner, of_right, count),
+        )
+
+    def _shared_by_few(
+        self,
+        left_values: Callable[[PreparedRecord], Sequence[Hashable]],
+        right_values: Callable[[PreparedRecord], Sequence[Hashable]],
+        weight: Callable[[Any], float],
+    ) -> tuple[Floats, Floats, Floats]:
+        known: dict[Hashable, float] = {}
+
+        def weighed(values: Sequence[Hashable]) -> dict[Hashable, float]:
+            return {
+                value: known[value] if value in known else known.setdefault(value, weight(value))
+                for value in values
+            }
+
+        left = [weighed(left_values(record)) for record in self.left]
+        right = [weighed(right_values(record)) for record in self.right]
+        rows = list(zip(listed(self.left_index), listed(self.right_index), strict=True))
+        common = [_added(w for value, w in left[i].items() if value in right[j]) for i, j in rows]
+        of_left, of_right = ([_added(of.values()) for of in side] for side in (left, right))
+        return (
+            np.array(common, dtype=np.float64),
+            np.array([of_left[i] for i, _ in rows], dtype=np.float64),
+            np.array([of_right[j] for _, j in rows], dtype=np.float64),
         )
 
     @cached_property

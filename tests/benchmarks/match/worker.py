@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import orjson
 
-from connectors.postgres import matches as store
 from connectors.postgres.match_memory import save_statistics, use_model
 from connectors.postgres.matches import Place
 from connectors.postgres.pool import transaction
@@ -39,6 +38,7 @@ from tests.benchmarks.match.generated_rows import deal_fields
 from tests.platform import PlatformDatabase, platform_database
 from tests.stack import RunningStack
 from workers.match import MatchProcessor
+from workers.process import collect_garbage_less_often
 from workers.runtime.processor import Incoming
 
 MEDIAN_MS, SLOWEST_MS = 10.0, 40.0
@@ -47,7 +47,7 @@ _TENANT, _PACK, _LEFT, _RIGHT = "home", "pod", "odoo", "ace"
 _PLACE = Place(_TENANT, _PACK)
 _MODEL, _DIMENSION = "benchmark/made-up", 384
 _SEED = 60
-_CHUNK, _KEY_CHUNK = 1000, 50
+_CHUNK = 1000
 
 
 async def worker_figures(stack: RunningStack, records: int, changes: int) -> list[Figure]:
@@ -89,6 +89,7 @@ async def _times(
     """Milliseconds of each change; a few before are not counted: connections and plans are made."""
     processor = MatchProcessor(database.context("match"), index, lambda place: frozenset())
     times: list[float] = []
+    collect_garbage_less_often()  # as the worker's process does
     for record_id in changed:
         event = _embedded(record_id)
         if index is not None:
@@ -120,23 +121,24 @@ async def _store(
     """Core records and their candidate keys, as normalise and matcher leave them."""
     policy = MatchingPolicy.parse(load_pack(_PACK).file("matching.yaml"))
     rows: list[tuple[Any, ...]] = []
-    keys: dict[str, list[store.Key]] = {}
+    keys: list[tuple[str, ...]] = []
     counts = CorpusCounts()
     for record_id, one in fields.items():
         told = {**one, "type": "opportunity", "is_open": True}
         record = policy.record(side, record_id, told, frozenset())
         counts.add(record)
-        keys[record_id] = [(key.kind, key.value) for key in match_keys(record)]
+        keys += [(_TENANT, _PACK, side, *key, record_id) for key in match_keys(record)]
         rows.append(
             (_TENANT, _PACK, policy.subject, side, record_id, 1, orjson.dumps(told).decode())
         )
-    columns = ("tenant", "pack", "kind", "side", "id", "version", "fields")
     async with transaction(database.pool) as writing:
-        await writing.copy_records_to_table(
-            "records", schema_name="core", records=rows, columns=columns
-        )
-        for part in _parts(list(keys), _KEY_CHUNK):
-            await store.replace_keys(writing, _PLACE, side, {one: keys[one] for one in part})
+        for table, columns, written in (
+            ("records", ("tenant", "pack", "kind", "side", "id", "version", "fields"), rows),
+            ("match_keys", ("tenant", "pack", "side", "kind", "value", "id"), keys),
+        ):
+            await writing.copy_records_to_table(
+                table, schema_name="core", records=written, columns=columns
+            )
         if side == _RIGHT:
             body = orjson.dumps(counts.snapshot().to_json())
             await save_statistics(writing, _PLACE, 1, counts.records, body)
