@@ -65,9 +65,9 @@ class Round:
         )
         await self._load_missing(component)
         known = {
-            one.pair: ScoredPair.from_json(one.scored)
+            one.pair: ScoredPair.from_json(before)
             for one in component
-            if one.live and one.scored is not None
+            if one.live and (before := one.scored) is not None
         }
         pool = [*self._unchanged(known), *scored]
         previous = [MatchState.from_json(one.state) for one in component]
@@ -346,7 +346,6 @@ class Round:
         self, state: MatchState, pair: ScoredPair | None, before: StoredPair | None
     ) -> StoredPair:
         left, right = state.left[1], state.right[1]
-        scored = pair.to_json() if pair else None
         return StoredPair(
             left=left,
             right=right,
@@ -361,8 +360,7 @@ class Round:
             provisional=self.provisional,
             alternative=state.alternative,
             live=pair is not None,
-            evidence=_evidence(state, scored),
-            scored=scored,
+            evidence=_evidence(state, pair),
             state=state.to_json(),
             reason=state.reason,
             model_version=self.encoder or "",
@@ -392,10 +390,9 @@ def _semantic_evidence(
     }
 
 
-def _evidence(state: MatchState, scored: Mapping[str, Any] | None) -> dict[str, Any]:
-    evidence = dict(scored or {})
-    evidence |= {"band": state.band, "rank": state.rank, "contradicted": state.contradicted}
-    return evidence
+def _evidence(state: MatchState, pair: ScoredPair | None) -> dict[str, Any]:
+    scored = pair.to_json() if pair else {}
+    return scored | {name: getattr(state, name) for name in store.OF_ASSIGNMENT}
 
 
 def _decimal(value: float, places: int) -> Decimal:

@@ -108,8 +108,8 @@ now as materialized (
     from wanted w
    cross join lateral (
      select case status when 'confirmed' then 'confirmed' else 'matched' end as kind,
-            case status when 'confirmed' then 1 else round((scored ->> 'company_probability')::numeric, 2) end
-              as probability
+            case status when 'confirmed' then 1
+                        else round((evidence ->> 'company_probability')::numeric, 2) end as probability
        from core.matches
       where tenant = $1 and pack = $2 and left_id = w.left_id and right_id = w.right_id
         and status in ('auto', 'confirmed') offset 0) m

@@ -40,8 +40,8 @@ async def find_match(connection: Connection, name: str) -> dict[str, Any] | None
     """One pair by match id or `LEFT:RIGHT`, with evidence; None where there is none."""
     left, _, right = name.partition(":")
     row = await connection.fetchrow(
-        f"""select {_LISTED}, evidence::text as evidence, scored::text as scored, matcher_version,
-                   model_version, decided_by, decided_at
+        f"""select {_LISTED}, evidence::text as evidence, matcher_version, model_version,
+                   decided_by, decided_at
               from core.matches
              where match_id = $1 or (left_id = $2 and right_id = $3)
              order by updated_at desc limit 1""",
@@ -51,7 +51,4 @@ async def find_match(connection: Connection, name: str) -> dict[str, Any] | None
     )
     if row is None:
         return None
-    found = dict(row)
-    for column in ("evidence", "scored"):
-        found[column] = orjson.loads(found[column]) if found[column] else None
-    return found
+    return dict(row) | {"evidence": orjson.loads(row["evidence"])}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -43,9 +43,8 @@ class Subject:
 class StoredPair:
     """One row of `core.matches`.
 
-    `scored` is the pair as the matcher scored it (None where only a person's word made it), `state`
-    its assignment; `evidence` is what the event carries, written and not read back. `live` pairs are
-    still candidates.
+    `evidence` is what the event carries: the pair as the matcher scored it, and of its assignment, which
+    `state` holds whole, what tells how it stands among others. `live` pairs are still candidates.
     """
 
     left: str
@@ -61,12 +60,11 @@ class StoredPair:
     provisional: bool
     alternative: bool
     live: bool
-    scored: Mapping[str, Any] | None
+    evidence: Mapping[str, Any]
     state: Mapping[str, Any]
     reason: str
     model_version: str
     matcher_version: str
-    evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
     decided_by: str | None = None
     decided_at: datetime | None = None
     source_committed_at: datetime | None = None
@@ -75,10 +73,24 @@ class StoredPair:
     def pair(self) -> Pair:
         return self.left, self.right
 
+    @property
+    def scored(self) -> dict[str, Any] | None:
+        """The pair as the matcher scored it; None where only a person's word made it."""
+        return scored_part(self.evidence)
+
+
+OF_ASSIGNMENT = ("band", "rank", "contradicted")
+"""What a pair's evidence says of its assignment; the rest is the pair as it was scored."""
+
+
+def scored_part(evidence: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of a pair's evidence what the matcher scored; None where only a person's word made the pair."""
+    return {name: evidence[name] for name in evidence if name not in OF_ASSIGNMENT} or None
+
 
 _COLUMNS = """left_id, right_id, match_id, version, status, confidence, confidence_method,
  probability, rank_score, ambiguous, provisional, alternative, live,
- scored::text as scored, state::text as state, reason, model_version, matcher_version, decided_by,
+ evidence::text as evidence, state::text as state, reason, model_version, matcher_version, decided_by,
  decided_at, source_committed_at"""
 
 
@@ -268,16 +280,16 @@ async def write_pairs(connection: Connection, place: Place, pairs: Sequence[Stor
 _WRITE = """
 insert into core.matches (tenant, pack, left_id, right_id, match_id, version, status, confidence,
   confidence_method, probability, rank_score, ambiguous, provisional, alternative, live, evidence,
-  scored, state, reason, model_version, matcher_version, decided_by, decided_at,
+  state, reason, model_version, matcher_version, decided_by, decided_at,
   source_committed_at)
-values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16::jsonb,$17::jsonb,$18::jsonb,$19,$20,
-  $21,$22,$23,$24)
+values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16::jsonb,$17::jsonb,$18,$19,$20,$21,
+  $22,$23)
 on conflict (tenant, pack, left_id, right_id) do update set
   version = excluded.version, status = excluded.status, confidence = excluded.confidence,
   confidence_method = excluded.confidence_method, probability = excluded.probability,
   rank_score = excluded.rank_score, ambiguous = excluded.ambiguous,
   provisional = excluded.provisional, alternative = excluded.alternative, live = excluded.live,
-  evidence = excluded.evidence, scored = excluded.scored, state = excluded.state,
+  evidence = excluded.evidence, state = excluded.state,
   reason = excluded.reason, model_version = excluded.model_version,
   matcher_version = excluded.matcher_version, decided_by = excluded.decided_by,
   decided_at = excluded.decided_at, source_committed_at = excluded.source_committed_at,
@@ -303,7 +315,6 @@ def _parameters(place: Place, one: StoredPair) -> tuple[Any, ...]:
         one.alternative,
         one.live,
         _json(one.evidence),
-        _json(one.scored) if one.scored is not None else None,
         _json(one.state),
         one.reason,
         one.model_version,
@@ -321,6 +332,6 @@ def _json(value: Mapping[str, Any]) -> str:
 def _stored(row: Mapping[str, Any]) -> StoredPair:
     values = dict(row)
     values["left"], values["right"] = values.pop("left_id"), values.pop("right_id")
-    for name in ("scored", "state"):
-        values[name] = orjson.loads(values[name]) if values[name] is not None else None
+    for name in ("evidence", "state"):
+        values[name] = orjson.loads(values[name])
     return StoredPair(**values)

@@ -7,13 +7,14 @@ candidates and guards against a literal pass that the rest of the evidence contr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
 
 from streams.match.model import encoder_family
+from streams.match.plain import fields_of
 from streams.match.prepared import PreparedRecord
 from streams.match.records import SemanticEvidence
 
@@ -62,10 +63,7 @@ class LiteralEvidence:
 
     def to_json(self) -> dict[str, Any]:
         """The evidence as JSON-ready data."""
-        return {name: getattr(self, name) for name in _FIELDS}
-
-
-_FIELDS = tuple(field.name for field in fields(LiteralEvidence))
+        return fields_of(self)
 
 
 def literal_evidence(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 from uuid import UUID, uuid5
 
 from streams.match.literal import Band, Method
+from streams.match.plain import fields_of
 from streams.match.scored_pair import Place, ScoredPair
 
 Status = Literal["candidate", "auto", "confirmed", "rejected", "superseded", "unmatched"]
@@ -38,7 +39,7 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as JSON-ready data."""
-        return asdict(self)
+        return fields_of(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class MatchState:
 
     def to_json(self) -> dict[str, Any]:
         """The state as JSON-ready data."""
-        return asdict(self)
+        return fields_of(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MatchState:

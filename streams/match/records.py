@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, cast
 
+from streams.match.plain import fields_of
 from streams.normalise.domains import registrable_domain
 
 AmountPeriod = Literal["once", "monthly", "yearly"]
@@ -147,7 +148,7 @@ class MatchRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON-ready data, empty fields left out."""
-        data = {name: value for name, value in asdict(self).items() if value not in (None, ())}
+        data = {name: value for name, value in fields_of(self).items() if value not in (None, ())}
         for name, value in data.items():
             if isinstance(value, tuple):
                 data[name] = list(cast(tuple[str, ...], value))
@@ -188,7 +189,7 @@ class SemanticEvidence:
 
     def to_json(self) -> dict[str, Any]:
         """The evidence as JSON-ready data."""
-        return asdict(self)
+        return fields_of(self)
 
 
 def phone_key(text: str) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from streams.match.literal import LiteralEvidence
+from streams.match.plain import fields_of
 
 Place = tuple[str, str]
 
@@ -109,13 +110,13 @@ class ScoredPair:
 
     def to_json(self) -> dict[str, Any]:
         """The pair as JSON-ready data, with margin, best rival and reason spelled out."""
-        return _fields_of(self) | {
-            "comparisons": [_fields_of(result) for result in self.comparisons],
+        return fields_of(self) | {
+            "comparisons": [fields_of(result) for result in self.comparisons],
             "literal": self.literal.to_json(),
-            "left_rival": self.left_rival and _fields_of(self.left_rival),
-            "right_rival": self.right_rival and _fields_of(self.right_rival),
+            "left_rival": self.left_rival and fields_of(self.left_rival),
+            "right_rival": self.right_rival and fields_of(self.right_rival),
             "margin": self.margin,
-            "best_rival": self.best_rival and _fields_of(self.best_rival),
+            "best_rival": self.best_rival and fields_of(self.best_rival),
             "reason": self.reason,
         }
 
@@ -144,14 +145,3 @@ class ScoredPair:
             left_rival=left_rival,
             right_rival=right_rival,
         )
-
-
-_FIELDS = {
-    kind: tuple(field.name for field in fields(kind))
-    for kind in (ComparisonResult, Rival, ScoredPair)
-}
-
-
-def _fields_of(value: ComparisonResult | Rival | ScoredPair) -> dict[str, Any]:
-    """The fields by name; unlike `asdict` it copies nothing, which a stream would feel."""
-    return {name: getattr(value, name) for name in _FIELDS[type(value)]}

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.postgres.match_queries import find_match, list_matches
+from connectors.postgres.matches import scored_part
 from connectors.postgres.outbox import message
 from connectors.postgres.pool import connection, transaction
 from schemas.events import MatchCommanded, MatchStatus
@@ -87,10 +88,11 @@ def show(match: MatchArgument) -> None:
 def explain(match: MatchArgument, output: OutputOption = Output.TABLE) -> None:
     """Tells why a pair has its probability: every comparison, its weight, the best rival."""
     found = _find(match)
-    if found["scored"] is None:
+    scored = scored_part(found["evidence"])
+    if scored is None:
         console.print(found["reason"])
         return
-    told = explanation_of(ScoredPair.from_json(found["scored"]))
+    told = explanation_of(ScoredPair.from_json(scored))
     if output is Output.JSON:
         show_json(told.to_json())
         return

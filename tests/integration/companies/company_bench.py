@@ -69,12 +69,12 @@ class CompanyBench:
         """A match of two deals as the matcher stores it, and its event."""
         await self.pool.execute(
             """insert into core.matches (tenant, pack, left_id, right_id, match_id, version, status,
-                 confidence, confidence_method, probability, rank_score, live, scored)
+                 confidence, confidence_method, probability, rank_score, live, evidence)
                values ('home', 'pod', $1, $2, $1 || ':' || $2, 1, $3, 1, 'domain', 0.9, 0.9, $4,
                        jsonb_build_object('company_probability', $5::numeric))
                on conflict (tenant, pack, left_id, right_id) do update set
                  version = core.matches.version + 1, status = excluded.status,
-                 live = excluded.live, scored = excluded.scored""",
+                 live = excluded.live, evidence = excluded.evidence""",
             left,
             right,
             status,
