@@ -24,11 +24,12 @@ from connectors.postgres.pool import Connection
 from connectors.vectors.neighbours import Cosines, Neighbourhood, neighbourhood
 from connectors.vectors.port import RecordKey, VectorIndex
 from streams.match.assignment import Assignment, MatchState, Verdict, assign
-from streams.match.candidates import CANDIDATE_LIMIT, lookup_keys
+from streams.match.candidates import CANDIDATE_LIMIT
 from streams.match.records import MatchRecord, SemanticEvidence
 from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
-from streams.match.statistics import KEY_LIMIT, CorpusStatistics
+from streams.match.statistics import CorpusStatistics
+from workers.match_keys import ids_sharing_keys
 from workers.matching_rules import MatchingRules
 
 _JSON = orjson.OPT_SERIALIZE_NUMPY
@@ -137,7 +138,8 @@ class Round:
             if (record := self._record(side, record_id)) is not None
         ]
         near, keyed = await asyncio.gather(
-            asyncio.gather(*map(self._neighbourhood, changed)), self._sharing_a_key(changed)
+            asyncio.gather(*map(self._neighbourhood, changed)),
+            ids_sharing_keys(self.connection, self.place, self.rules, self.statistics, changed),
         )
         found = await self._candidates(changed, keyed, near)
         semantic = await asyncio.gather(
@@ -153,25 +155,6 @@ class Round:
                 touched[pair.left_side].add(pair.left_id)
                 touched[pair.right_side].add(pair.right_id)
         return [pairs[key] for key in sorted(pairs)], touched
-
-    async def _sharing_a_key(self, changed: Sequence[MatchRecord]) -> list[set[str]]:
-        """For each record the ids of those on the other side that share a key with it."""
-        keys = [lookup_keys(record, self.statistics) for record in changed]
-        held: dict[str, dict[store.Key, list[str]]] = {}
-        for side in self.rules.sides:
-            wanted = {
-                key
-                for record, of_it in zip(changed, keys, strict=True)
-                if self.rules.other(record.side) == side
-                for key in of_it
-            }
-            held[side] = await store.ids_by_keys(
-                self.connection, self.place, side, sorted(wanted), KEY_LIMIT
-            )
-        return [
-            {one for key in of_it for one in held[self.rules.other(record.side)].get(key, ())}
-            for record, of_it in zip(changed, keys, strict=True)
-        ]
 
     async def _candidates(
         self,
