@@ -171,19 +171,23 @@ def _fingerprint(
     """What must differ for a new decision: facts read, results, outcome, rule version (STR-15).
 
     Facts that change with every day that passes are left out; the results that they lead to are in.
+    Like the record, it has those of each account in the accounts alone.
     """
     facts, builder = evaluation.facts, evaluation.rule_set.builder
     lasting = sorted(read - builder.clocked)
+    by_account = builder.per_account if facts.accounts else frozenset[str]()
     content = {
         "outcome": evaluation.outcome,
         "provisional": provisional,
         "rules": [evaluation.rule_set.name, rule_version],
         "results": {one.rule_id: [str(one.result), one.ruling.code] for one in evaluation.results},
-        "facts": {name: _print(facts.values[name]) for name in lasting if name in facts.values},
+        "facts": {
+            name: _print(facts.values[name])
+            for name in lasting
+            if name in facts.values and name not in by_account
+        },
         "accounts": {
-            one.account: {
-                name: _print(one.values[name]) for name in lasting if name in builder.per_account
-            }
+            one.account: {name: _print(one.values[name]) for name in lasting if name in by_account}
             for one in facts.accounts
         },
     }

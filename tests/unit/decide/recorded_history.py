@@ -26,7 +26,7 @@ from tests.unit.decide.pairs import AS_OF, KEY, drawn_pair, judged, pair, rules_
 _FOLDER = Path(__file__).parent / "recorded"
 _SCOPES = ("customer", "account")
 _SEEDS = 2_000
-OF_INPUTS = frozenset({"watched_accounts", "fingerprint"})
+OF_INPUTS = frozenset({"watched_accounts"})
 """What a decision takes from beside its stored facts: the record alone does not give it."""
 
 
