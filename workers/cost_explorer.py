@@ -177,7 +177,7 @@ class CostExplorer:
             Column("limit", "money"),
             Column("percent", "percent"),
             Column("state"),
-            Column("month_state"),
+            Column("month_state", "code"),
         )
         found = [
             (
@@ -189,7 +189,7 @@ class CostExplorer:
                 limit.amount,
                 None if total is None else round(total * 100 / limit.amount, 1),
                 limit.nearness(total),
-                states.get(month, "unmarked"),
+                states.get(month, "no_marker"),
             )
             for customer, month, total in totals
             if every or limit.nearness(total) != "under"

@@ -122,11 +122,11 @@ async def store_ledgers(
     connection: Connection, tenant: str, pack: str, rows: Sequence[Derived], now: datetime
 ) -> list[OutboxMessage]:
     """Stores billing rows; cost rows also revise the totals and the completeness of their months."""
-    touched = await store_billing(connection, tenant, pack, rows)
+    touched, messages = await store_billing(connection, tenant, pack, rows, now)
     if not touched:
-        return []
+        return messages
     totals = set().union(*touched.values())
-    messages = await revise_spend(connection, tenant, pack, rows, totals, now)
+    messages += await revise_spend(connection, tenant, pack, rows, totals, now)
     committed_at = max(one.committed_at for row in rows for one in row.inputs)
     for table, of_table in touched.items():
         months = {month for _, month in of_table}

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from asyncpg import Record
 
+from connectors.postgres.billing_findings import findings, flags_of
 from connectors.postgres.outbox import OutboxMessage, message
 from connectors.postgres.pool import Connection
 from connectors.postgres.spend_summaries import SummaryUnit, mark_accounts, mark_touched
@@ -29,18 +30,19 @@ with new as (
           final, deleted, dq_flags, committed_at)),
 before as (
   select b.* from new cross join lateral (
-    select ledger, source_table, account_id, customer, month from core.billing_records
+    select ledger, source_table, source_key, account_id, customer, month, dq_flags, dq_version
+      from core.billing_records
      where tenant = $1 and source_table = new.source_table and source_key = new.source_key
     offset 0) b),
 stored as (
   insert into core.billing_records
     (tenant, pack, ledger, source_table, source_key, epoch, position, customer, payer_account_id,
      account_id, product_code, product_name, line_type, month, usage_quantity, usage_unit, amount,
-     currency, final, deleted, dq_flags, committed_at)
+     currency, final, deleted, dq_flags, dq_version, committed_at)
   select $1, $2, ledger, source_table, source_key, epoch, position, customer, payer_account_id,
          account_id, product_code, product_name, line_type, month::date, usage_quantity::numeric,
          usage_unit, amount::numeric, currency, final, deleted,
-         coalesce(string_to_array(nullif(dq_flags, ''), chr(31)), '{}'), committed_at
+         coalesce(string_to_array(nullif(dq_flags, ''), chr(31)), '{}'), (dq_flags <> '')::int, committed_at
     from new
   on conflict (tenant, source_table, source_key) do update set
     pack = excluded.pack, ledger = excluded.ledger, epoch = excluded.epoch,
@@ -50,22 +52,31 @@ stored as (
     line_type = excluded.line_type, month = excluded.month,
     usage_quantity = excluded.usage_quantity, usage_unit = excluded.usage_unit,
     amount = excluded.amount, currency = excluded.currency, final = excluded.final,
-    deleted = excluded.deleted, dq_flags = excluded.dq_flags, committed_at = excluded.committed_at
+    deleted = excluded.deleted, dq_flags = excluded.dq_flags, committed_at = excluded.committed_at,
+    dq_version = billing_records.dq_version + (billing_records.dq_flags <> excluded.dq_flags)::int
   where (billing_records.epoch, billing_records.position) <= (excluded.epoch, excluded.position))
-select ledger, source_table, account_id, customer, month from before where month is not null
+select ledger, source_table, account_id, customer, month, null as source_key, null::text[] as dq_flags,
+       0 as dq_version
+  from before where month is not null
 union
-select ledger, source_table, account_id, customer, month::date from new where month is not null
+select ledger, source_table, account_id, customer, month::date, null, null, 0 from new
+ where month is not null
+union all
+select ledger, source_table, account_id, customer, month, source_key, dq_flags, dq_version from before
+ where dq_version > 0
 """
 
 _WITHDRAW = """
-update core.billing_records b set deleted = true
-  from (select r.place
+update core.billing_records b
+   set deleted = true, dq_flags = '{}', dq_version = b.dq_version + (b.dq_flags <> '{}')::int
+  from (select r.place, r.dq_flags, r.dq_version
           from unnest($2::text[], $3::text[]) as k (source_table, source_key) cross join lateral (
-            select ctid as place from core.billing_records
+            select ctid as place, dq_flags, dq_version from core.billing_records
              where tenant = $1 and source_table = k.source_table and source_key = k.source_key
                and not deleted offset 0) r) found
  where b.ctid = found.place
-returning b.ledger, b.source_table, b.account_id, b.customer, b.month
+returning b.ledger, b.source_table, b.source_key, b.account_id, b.customer, b.month, found.dq_flags,
+          found.dq_version
 """
 
 _MAKE_SPEND = """
@@ -124,29 +135,34 @@ select account_id, customer, payer_account_id from core.accounts
 
 
 async def store_billing(
-    connection: Connection, tenant: str, pack: str, rows: Sequence[Derived]
-) -> dict[str, set[AccountMonth]]:
-    """Stores billing rows; returns by cost table the accounts and months that they are or were in.
+    connection: Connection, tenant: str, pack: str, rows: Sequence[Derived], now: datetime
+) -> tuple[dict[str, set[AccountMonth]], list[OutboxMessage]]:
+    """Stores billing rows; returns by cost table the accounts and months that they are or were in, and
+    the events of what was found in the rows.
 
     The caller holds the locks of their raw rows. A row that is no longer of its ledger (an invoice
     set back to draft) is withdrawn. What the rows are or were in is marked to be summarised.
     """
     changed: list[Record] = []
+    before: list[Record] = []
     present = [row for row in rows if row.present]
     absent = [row for row in rows if not row.present and row.inputs]
     if present:
-        changed += await connection.fetch(_STORE, *_arrays(tenant, pack, present))
+        found = await connection.fetch(_STORE, *_arrays(tenant, pack, present))
+        changed += [one for one in found if one["source_key"] is None]
+        before += [one for one in found if one["source_key"] is not None]
     if absent:
         tables = [row.record.table for row in absent]
         keys = [row.inputs[0].key for row in absent]
         withdrawn = await connection.fetch(_WITHDRAW, tenant, tables, keys)
         changed += [one for one in withdrawn if one["month"]]
+        before += withdrawn
     await mark_touched(connection, tenant, {_summarised_in(one) for one in changed}, "billing")
     touched: dict[str, set[AccountMonth]] = defaultdict(set)
     for one in changed:
         if one["ledger"] == COST:
             touched[one["source_table"]].add((one["account_id"], one["month"]))
-    return touched
+    return touched, findings(tenant, pack, rows, before, now)
 
 
 def _summarised_in(row: Record) -> SummaryUnit:
@@ -182,7 +198,7 @@ def _arrays(tenant: str, pack: str, rows: Sequence[Derived]) -> tuple[object, ..
         [of_row.get("currency") or "" for of_row in fields],
         [of_row.get("final") is True for of_row in fields],
         [row.deleted for row in rows],
-        ["\x1f".join(row.flags) for row in rows],
+        ["\x1f".join(flags_of(row)) for row in rows],
         [max([one.committed_at for one in row.inputs]) for row in rows],
     )
 

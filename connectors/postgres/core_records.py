@@ -258,14 +258,14 @@ def _messages(
     result = revised.derived
     topic = RECORD_TOPICS.get(result.record.kind)
     event = finding = None
-    correlation_id = _correlation_id(result)
+    newest = correlation_id(result)
     if topic is not None and revised.announced:
         event = message(
             topic,
             RecordNormalised(
                 tenant=tenant,
                 pack=pack,
-                correlation_id=correlation_id,
+                correlation_id=newest,
                 source_committed_at=revised.committed_at,
                 emitted_at=now,
                 kind=result.record.kind,
@@ -285,7 +285,7 @@ def _messages(
             DataQualityViolated(
                 tenant=tenant,
                 pack=pack,
-                correlation_id=correlation_id,
+                correlation_id=newest,
                 source_committed_at=revised.committed_at,
                 emitted_at=now,
                 kind=result.record.kind,
@@ -299,7 +299,7 @@ def _messages(
     return event, finding
 
 
-def _correlation_id(result: Derived) -> str:
+def correlation_id(result: Derived) -> str:
     """Names the newest source change behind a record: the same for every event that comes of it."""
     if not result.inputs:
         return ""

@@ -69,7 +69,7 @@ def leakage_report(
             amounts[place] += gap.cost
             which[place].append(gap.account_id)
     columns = (
-        Column("reason"),
+        Column("reason", "code"),
         Column("customer"),
         Column("month"),
         Column("currency"),
@@ -90,7 +90,7 @@ def leakage_report(
         for (reason, customer, month, currency), found in which.items()
     ]
     rows.sort(key=lambda row: (-row[4], row[0], row[1], row[2] or ""))
-    notes = tuple(f"{kind}: {meaning}" for kind, meaning in meanings.items())
+    notes = tuple(f"{kind.replace('_', ' ')}: {meaning}" for kind, meaning in meanings.items())
     return Report("Leakage", columns, rows, notes)
 
 

@@ -13,14 +13,16 @@ from streams.spend.comparison import Comparison, compared
 from streams.spend.periods import Grain, MonthRange, period_name, period_start
 from streams.spend.trends import trend
 
-Kind = Literal["text", "money", "percent", "change", "count", "date"]
+Kind = Literal["text", "code", "money", "percent", "change", "count", "date"]
 Cell = str | Decimal | int | date | bool | None
 INCOMPLETE = "incomplete"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and what its cells are: money is exact, in the row's currency; a change is percent."""
+    """A column and what its cells are: money is exact, in the row's currency; a change is percent; a
+    code is a word for programs, which people read with blanks.
+    """
 
     name: str
     kind: Kind = "text"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from streams.spend.reports import INCOMPLETE, Cell, Column, Report
@@ -25,6 +26,7 @@ _PERIODS_SHOWN = 4
 _MOST_SHOWN = 200
 _SQL_TYPES = {
     "text": "VARCHAR",
+    "code": "VARCHAR",
     "money": "DECIMAL(38, 12)",
     "percent": "DECIMAL(18, 1)",
     "change": "DECIMAL(18, 1)",
@@ -120,7 +122,7 @@ def _show_table(report: Report) -> None:
     else:
         _show_rows(report.title, report.columns, report.rows)
     for note in report.notes:
-        console.print(f"[dim]{note}[/]", highlight=False)
+        console.print(f"[dim]{escape(note)}[/]", highlight=False)
 
 
 def _show_rows(title: str, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]]) -> None:
@@ -207,7 +209,7 @@ def _cell(column: Column, value: Cell) -> str:
         return f"[red]{value:,}%[/]" if str(value).startswith("-") else f"{value:,}%"
     if column.kind == "count":
         return f"{value:,}"
-    return str(value)
+    return escape(str(value).replace("_", " ") if column.kind == "code" else str(value))
 
 
 def joined(values: Iterable[str] | None) -> tuple[str, ...]:

@@ -322,10 +322,29 @@ async def test_malformed_cost_rows_are_kept_and_flagged(bench: NormaliseBench) -
         ("018000000026", ["repaired:account_id"]),
         ("000000000018", ["invalid:amount"]),
         ("", []),
-        ("000000000018", []),
+        ("000000000018", ["no_month"]),
     ]
     assert set(await spend(bench)) == {
         ("018000000026", "2026-01-01", "USD"),
         ("000000000018", "2026-01-01", "USD"),
         ("", "2026-01-01", "USD"),
     }
+    assert await _found(bench) == [
+        ('odoo.c_billing_internal_cur:{"id":2}', ["invalid:amount"], 1),
+        ('odoo.c_billing_internal_cur:{"id":4}', ["no_month"], 1),
+    ]
+    await bench.feed(
+        feed.update("c_billing_internal_cur", 2, {"cost": "1.50"}),
+        feed.update("c_billing_internal_cur", 3, {"cost": "2"}),
+        feed.delete("c_billing_internal_cur", 4),
+    )
+    assert await _found(bench) == [
+        ('odoo.c_billing_internal_cur:{"id":2}', [], 2),
+        ('odoo.c_billing_internal_cur:{"id":4}', [], 2),
+    ]
+
+
+async def _found(bench: NormaliseBench) -> list[tuple[str, list[str], int]]:
+    events = await bench.events("dq.violation")
+    assert {(one["kind"], one["side"]) for one in events} == {("billing", "cost")}
+    return sorted((one["id"], one["flags"], one["version"]) for one in events)

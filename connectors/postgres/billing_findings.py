@@ -1,0 +1,58 @@
+"""What is found in billing rows: an amount or a month that cannot be read keeps a row out of totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from asyncpg import Record
+
+from connectors.postgres.core_records import correlation_id
+from connectors.postgres.outbox import OutboxMessage, message
+from schemas import topics
+from schemas.events import DataQualityViolated
+from streams.normalise.derive import Derived
+
+_NOT_TOLD = ("missing_column:", "repaired:", "unresolved:")
+"""Of all rows of a report or of none (what its schema lacks, what a spreadsheet did to account ids), or
+of rows whose others are still on their way.
+"""
+
+
+def flags_of(row: Derived) -> tuple[str, ...]:
+    """What is found in a row while it counts."""
+    return row.flags if row.present and not row.deleted else ()
+
+
+def findings(
+    tenant: str, pack: str, rows: Sequence[Derived], before: Iterable[Record], now: datetime
+) -> list[OutboxMessage]:
+    """The findings that are new or over. `before` are the rows of which there were some, as they were."""
+    known = {(one["source_table"], one["source_key"]): one for one in before}
+    told: list[OutboxMessage] = []
+    for row in rows:
+        if not row.inputs:
+            continue
+        place = row.record.table, row.inputs[0].key
+        was = known.get(place)
+        flags = _told(flags_of(row))
+        if flags == _told(was["dq_flags"] if was else ()):
+            continue
+        event = DataQualityViolated(
+            tenant=tenant,
+            pack=pack,
+            correlation_id=correlation_id(row),
+            source_committed_at=max(one.committed_at for one in row.inputs),
+            emitted_at=now,
+            kind=row.record.kind,
+            side=row.record.ledger or "",
+            id=":".join(place),
+            flags=flags,
+            version=(was["dq_version"] if was else 0) + 1,
+        )
+        told.append(message(topics.DQ_VIOLATION, event, state=True))
+    return told
+
+
+def _told(flags: Sequence[str]) -> tuple[str, ...]:
+    return tuple(flag for flag in flags if not flag.startswith(_NOT_TOLD))
