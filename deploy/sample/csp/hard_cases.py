@@ -97,7 +97,7 @@ def _renamed(draft: CspDraft) -> None:
         opportunity_id = write_opportunity(draft, buyer, deal)
         referral_id = write_referral(draft, buyer, deal, customer_name=old_name)
         if moved:
-            draft.pair(opportunity_id, referral_id, "renamed_and_moved", TRANSACT, ASK)
+            draft.pair(opportunity_id, referral_id, "renamed_and_moved", TRANSACT, ASK, APART)
         else:
             draft.pair(opportunity_id, referral_id, "renamed_company", TRANSACT, ASK)
 
