@@ -46,7 +46,6 @@ from streams.match.policy import MatchingPolicy
 from streams.packs import load_pack
 from workers.adapters import open_index
 from workers.context import WorkerContext
-from workers.match_keys import write_keys
 from workers.match_round import Round
 from workers.match_statistics import (
     LOOK,
@@ -205,14 +204,12 @@ class MatchProcessor:
             changed[side].add(record_id)
         spoken_of = {left: {one.left for one in commands}, right: {one.right for one in commands}}
         encoder = await self._encoder()
-        async with connection(self._context.pool) as writing:
-            frozen = await self._statistics.current(writing, place, pack_rules)
-            await write_keys(writing, place, frozen.rules, changed)
         async with transaction(self._context.pool) as matching:
             await store.lock_matching(matching, place)
             for command in commands:
                 await self._keep_verdict(matching, place, command)
             complete = await source_completeness(matching, place.tenant)
+            frozen = await self._statistics.current(matching, place, pack_rules)
             frozen = await self._statistics.current(matching, place, pack_rules)
             changes = await Round(
                 matching,

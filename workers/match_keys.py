@@ -15,25 +15,14 @@ from workers.matching_rules import MatchingRules
 
 
 async def write_keys(
-    connection: Connection, place: Place, rules: MatchingRules, changed: Mapping[str, set[str]]
+    connection: Connection, place: Place, side: str, records: Mapping[str, MatchRecord | None]
 ) -> None:
-    """Makes the candidate keys of changed records those of their present state; commits first.
-
-    A round that looks afterwards finds them; one that looked before will be found by this one.
-    """
-    for side in rules.sides:
-        ids = changed.get(side)
-        if not ids:
-            continue
-        subjects = await store.read_subjects(connection, place, rules.policy.subject, side, ids)
-        keys: dict[str, list[store.Key]] = {}
-        for one in sorted(ids):
-            subject = subjects.get(one)
-            keys[one] = []
-            if subject and not subject.deleted and rules.policy.admits(side, subject.fields):
-                record = rules.record(side, one, subject.fields)
-                keys[one] = [(key.kind, key.value) for key in match_keys(record)]
-        await store.replace_keys(connection, place, side, keys)
+    """Makes the candidate keys of records those of their present state; of None, which is gone, none."""
+    keys: dict[str, list[store.Key]] = {
+        one: [(key.kind, key.value) for key in match_keys(record)] if record else []
+        for one, record in records.items()
+    }
+    await store.replace_keys(connection, place, side, keys)
 
 
 async def ids_sharing_keys(

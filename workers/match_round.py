@@ -29,7 +29,7 @@ from streams.match.records import MatchRecord, SemanticEvidence
 from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
 from streams.match.statistics import CorpusStatistics
-from workers.match_keys import ids_sharing_keys
+from workers.match_keys import ids_sharing_keys, write_keys
 from workers.matching_rules import MatchingRules
 
 _JSON = orjson.OPT_SERIALIZE_NUMPY
@@ -60,6 +60,9 @@ class Round:
         await self._leave_out_unchanged()
         if not any(self.changed.values()):
             return []
+        for side, ids in self.changed.items():
+            records = {one: self._record(side, one) for one in sorted(ids)}
+            await write_keys(self.connection, self.place, side, records)
         scored, touched = await self._score_changed()
         component = await store.component_of(
             self.connection, self.place, touched[self.rules.sides[0]], touched[self.rules.sides[1]]

@@ -163,11 +163,7 @@ async def keep_fingerprints(
 async def replace_keys(
     connection: Connection, place: Place, side: str, keys: Mapping[str, Iterable[Key]]
 ) -> None:
-    """Makes the candidate keys of records exactly these; an empty list removes a record's keys.
-
-    The transaction's commit will not wait for the disk: keys that a crash loses come again with the
-    event that they were made for.
-    """
+    """Makes the candidate keys of records exactly these; an empty list removes a record's keys."""
     wanted = [(kind, value, id) for id, found in keys.items() for kind, value in set(found)]
     await connection.execute(
         """with wanted as (select * from unnest($5::text[], $6::text[], $7::text[]) as w(kind, value, id)),
@@ -175,11 +171,9 @@ async def replace_keys(
                   delete from core.match_keys k
                    where tenant = $1 and pack = $2 and side = $3 and id = any($4::text[])
                      and not exists (select from wanted w
-                                      where w.kind = k.kind and w.value = k.value and w.id = k.id)),
-                new as (
-                  insert into core.match_keys (tenant, pack, side, kind, value, id)
-                  select $1, $2, $3, w.* from wanted w on conflict do nothing)
-           select set_config('synchronous_commit', 'off', true)""",
+                                      where w.kind = k.kind and w.value = k.value and w.id = k.id))
+           insert into core.match_keys (tenant, pack, side, kind, value, id)
+           select $1, $2, $3, w.* from wanted w on conflict do nothing""",
         place.tenant,
         place.pack,
         side,
