@@ -30,6 +30,8 @@ class ExportColumns:
     quantity: str | None
     unit: str | None
     invoice: str | None
+    line: str | None
+    interval: str | None
 
 
 _FOCUS: Mapping[str, tuple[str, ...]] = {
@@ -57,6 +59,8 @@ _CUR: Mapping[str, tuple[str, ...]] = {
     "quantity": ("line_item_usage_amount",),
     "unit": ("pricing_unit",),
     "invoice": ("bill_invoice_id",),
+    "line": ("identity_line_item_id",),
+    "interval": ("identity_time_interval",),
 }
 STANDARDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {"FOCUS": _FOCUS, "CUR": _CUR}
 
@@ -98,6 +102,8 @@ def columns_of(names: Iterable[str], *, amount: str | None = None) -> ExportColu
         quantity=found["quantity"],
         unit=found["unit"],
         invoice=found["invoice"],
+        line=found.get("line"),
+        interval=found.get("interval"),
     )
 
 

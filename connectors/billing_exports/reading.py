@@ -103,6 +103,7 @@ class ExportReader:
         self._read_accounts(reading)
         self.database.execute(statements.CELLS)
         self._count(reading)
+        self._look_for_overlap(reading)
         return reading
 
     def months(self) -> list[date]:
@@ -185,6 +186,18 @@ class ExportReader:
         reading.taken = _one(database, "select sum(rows)::bigint from cells")
         reading.rows = _one(database, "select sum(rows)::bigint from judged")
         reading.tax_rows = _one(database, "select sum(rows)::bigint from judged where tax")
+
+    def _look_for_overlap(self, reading: Reading) -> None:
+        """Notes line items that stand in several files; a provider does not promise that each has one id."""
+        if len(self._paths) == 1 or self.columns.line is None:
+            return
+        statement = statements.in_several_files(self._paths, self.columns)
+        row = self.database.execute(statement).fetchone()
+        if row and row[0]:
+            reading.notes.append(
+                f"{row[0]:,} line items stand in more than one file and count in each, some in {row[1]} and "
+                f"{row[2]}: if one of these delivers the other again, import it by itself"
+            )
 
 
 def files_in(paths: Iterable[Path]) -> list[Path]:

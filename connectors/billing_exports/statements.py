@@ -85,6 +85,16 @@ select reason, file, account_text as account, month_text as month, product_code 
   from told where reason is not null limit ?"""
 
 
+def in_several_files(paths: Sequence[Path], columns: ExportColumns) -> str:
+    """Reads how many line items stand in more than one file, and two files that have one in common."""
+    return f"""
+with lines as (
+  select min(filename) as first, max(filename) as last from {source(paths, filename=True)}
+   where {_text(columns.line)} is not null
+   group by hash({_text(columns.line)}, {_text(columns.interval)}))
+select count(*), any_value(first), any_value(last) from lines where first <> last"""
+
+
 def _quoted_text(column: str) -> str:
     """Text as an element of PostgreSQL's notation of an array."""
     return rf"""'"' || replace(replace({column}, '\', '\\'), '"', '\"') || '"'"""

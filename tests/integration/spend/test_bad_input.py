@@ -15,7 +15,7 @@ from tests.integration.normalise.bench import NormaliseBench
 from tests.integration.normalise.source_feed import SourceFeed
 from tests.integration.spend.spend_bench import SpendBench, kept, recomputed, selection
 from tests.integration.spend.test_cost_explorer import ACCOUNTS, bill, cost, owners, rows_of
-from tests.integration.spend.test_imports import written
+from tests.integration.spend.test_imports import LINE, written
 
 ACCOUNT = ACCOUNTS[4][0]
 MONTH = "2026-10"
@@ -158,6 +158,27 @@ async def test_one_file_named_twice_is_refused(spend: SpendBench, tmp_path: Path
         with pytest.raises(ExportError, match="hold the same; name one of them"):
             await spend.import_files(*files)
     assert await spend.pool.fetchval("select count(*) from core.imported_costs") == 0
+
+
+async def test_line_items_of_two_files_are_noted(spend: SpendBench, tmp_path: Path) -> None:
+    columns = ("identity_line_item_id", *LINE)
+
+    def export(name: str, ids: str) -> Path:
+        lines = [
+            {"identity_line_item_id": one, "line_item_usage_account_id": ACCOUNT} for one in ids
+        ]
+        return written(tmp_path / name, *lines, columns=columns)
+
+    half, whole = export("half.csv", "ab"), export("whole.csv", "abc")
+    result = await spend.import_files(half, whole)
+    assert result.reading is not None
+    [note] = result.reading.notes
+    assert note.startswith(
+        f"2 line items stand in more than one file and count in each, some in {half}"
+    )
+    alone = await spend.import_files(whole)
+    assert alone.reading is not None
+    assert alone.reading.notes == []
 
 
 async def test_a_folder_is_all_the_files_in_it(spend: SpendBench, tmp_path: Path) -> None:
