@@ -210,7 +210,6 @@ class MatchProcessor:
                 await self._keep_verdict(matching, place, command)
             complete = await source_completeness(matching, place.tenant)
             frozen = await self._statistics.current(matching, place, pack_rules)
-            frozen = await self._statistics.current(matching, place, pack_rules)
             changes = await Round(
                 matching,
                 place,

@@ -156,7 +156,7 @@ async def _index(
     dice = np.random.default_rng(_SEED)
     centres = dice.standard_normal((max(records // 3, 1), _DIMENSION))
     for side, ids in ((_RIGHT, others), (_LEFT, mine)):
-        for part in _parts(ids, _CHUNK):
+        for part in _parts(ids):
             near = centres[dice.integers(0, len(centres), len(part))]
             identity, context = (
                 _unit(near + 0.5 * dice.standard_normal(near.shape)) for _ in range(2)
@@ -178,8 +178,8 @@ async def _index(
     return index
 
 
-def _parts(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 
 
 def _unit(vectors: np.ndarray) -> FloatArray:
