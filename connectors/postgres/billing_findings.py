@@ -7,16 +7,14 @@ from datetime import datetime
 
 from asyncpg import Record
 
-from connectors.postgres.core_records import correlation_id
+from connectors.postgres.core_records import announced, correlation_id
 from connectors.postgres.outbox import OutboxMessage, message
 from schemas import topics
 from schemas.events import DataQualityViolated
 from streams.normalise.derive import Derived
 
-_NOT_TOLD = ("missing_column:", "repaired:", "unresolved:")
-"""Of all rows of a report or of none (what its schema lacks, what a spreadsheet did to account ids), or
-of rows whose others are still on their way.
-"""
+_NOT_TOLD = ("repaired:", "unresolved:")
+"""What a spreadsheet did to the account ids of a whole report; rows whose others are on their way."""
 
 
 def flags_of(row: Derived) -> tuple[str, ...]:
@@ -35,8 +33,8 @@ def findings(
             continue
         place = row.record.table, row.inputs[0].key
         was = known.get(place)
-        flags = _told(flags_of(row))
-        if flags == _told(was["dq_flags"] if was else ()):
+        flags = announced(flags_of(row), _NOT_TOLD)
+        if flags == announced(was["dq_flags"] if was else (), _NOT_TOLD):
             continue
         event = DataQualityViolated(
             tenant=tenant,
@@ -52,7 +50,3 @@ def findings(
         )
         told.append(message(topics.DQ_VIOLATION, event, state=True))
     return told
-
-
-def _told(flags: Sequence[str]) -> tuple[str, ...]:
-    return tuple(flag for flag in flags if not flag.startswith(_NOT_TOLD))

@@ -189,7 +189,7 @@ def _revised(before: StoredRecord, result: Derived) -> RevisedRecord | None:
         result,
         before.version + loud,
         deleted,
-        before.flags_version + (_announced(result.flags) != _announced(before.flags)),
+        before.flags_version + (announced(result.flags) != announced(before.flags)),
         changed,
         max((row.committed_at for row in result.inputs), default=None),
     )
@@ -201,8 +201,9 @@ def _newer(before: StoredRecord, result: Derived) -> bool:
     return known != [(row.table, row.key, *row.position) for row in result.inputs]
 
 
-def _announced(flags: Sequence[str]) -> tuple[str, ...]:
-    return tuple(flag for flag in flags if not flag.startswith(_OF_SCHEMA))
+def announced(flags: Sequence[str], besides: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The flags that others hear of: none that is every row's, nor of those that begin as `besides` do."""
+    return tuple(flag for flag in flags if not flag.startswith((_OF_SCHEMA, *besides)))
 
 
 async def _store(
@@ -291,7 +292,7 @@ def _messages(
                 kind=result.record.kind,
                 side=result.record.side,
                 id=result.id,
-                flags=_announced(result.flags),
+                flags=announced(result.flags),
                 version=revised.flags_version,
             ),
             state=True,

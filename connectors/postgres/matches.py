@@ -164,6 +164,8 @@ async def replace_keys(
     connection: Connection, place: Place, side: str, keys: Mapping[str, Iterable[Key]]
 ) -> None:
     """Makes the candidate keys of records exactly these; an empty list removes a record's keys."""
+    if not keys:
+        return
     wanted = [(kind, value, id) for id, found in keys.items() for kind, value in set(found)]
     await connection.execute(
         """with wanted as (select * from unnest($5::text[], $6::text[], $7::text[]) as w(kind, value, id)),

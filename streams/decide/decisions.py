@@ -103,7 +103,7 @@ def facts_json(evaluation: Evaluation, read: frozenset[str]) -> dict[str, Any]:
     Facts that an account has for itself stand under `BY_ACCOUNT`.
     """
     facts, builder = evaluation.facts, evaluation.rule_set.builder
-    by_account = builder.per_account if facts.accounts else frozenset[str]()
+    by_account = _facts_by_account(evaluation)
     written = {
         name: _fact_json(builder.catalogue.facts[name], value, facts.sources, facts.notes, name)
         for name, value in facts.values.items()
@@ -122,6 +122,11 @@ def facts_json(evaluation: Evaluation, read: frozenset[str]) -> dict[str, Any]:
             if name in account.values
         }
     return written
+
+
+def _facts_by_account(evaluation: Evaluation) -> frozenset[str]:
+    """The facts that each account has for itself; none where there is no account."""
+    return evaluation.rule_set.builder.per_account if evaluation.facts.accounts else frozenset()
 
 
 def _fact_json(
@@ -175,7 +180,7 @@ def _fingerprint(
     """
     facts, builder = evaluation.facts, evaluation.rule_set.builder
     lasting = sorted(read - builder.clocked)
-    by_account = builder.per_account if facts.accounts else frozenset[str]()
+    by_account = _facts_by_account(evaluation)
     content = {
         "outcome": evaluation.outcome,
         "provisional": provisional,
