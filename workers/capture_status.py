@@ -11,7 +11,7 @@ import asyncpg
 
 from connectors.kafka.offsets import TopicPosition, offset_reader
 from connectors.kafka_connect.client import ConnectClient, ConnectorState
-from connectors.kafka_connect.examination import explain
+from connectors.kafka_connect.examination import explain, explain_halt
 from connectors.postgres import capture
 from connectors.postgres.capture import CapturedSource
 from connectors.postgres.pool import connection
@@ -130,7 +130,8 @@ async def _source_status(
     problems = (
         "" if known else "not captured yet: run `revops connectors apply`",
         known.problem if known else "",
-        str(explain(failed) or connector.tasks[0].problem) if connector and failed else "",
+        str(explain(failed) or connector.problem) if connector and failed else "",
+        str((connector and explain_halt(connector)) or ""),
         connect_problem,
         source_problem,
     )

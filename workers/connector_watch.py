@@ -7,13 +7,12 @@ import time
 import asyncpg
 
 from connectors.kafka_connect.client import (
-    STOPPED,
     UNASSIGNED,
     ConnectClient,
     ConnectorState,
     ConnectRefused,
 )
-from connectors.kafka_connect.examination import LOG_LOST, explain
+from connectors.kafka_connect.examination import LOG_LOST, explain, explain_halt
 from connectors.postgres import capture
 from connectors.postgres.capture import CapturedSource
 from connectors.postgres.pool import transaction
@@ -55,8 +54,8 @@ class ConnectorWatch:
             elif state.running:
                 self._restart_after = _SHORTEST_RESTART_SECONDS
                 await self._note("")
-            elif state.state == STOPPED:
-                await self._note("the connector is stopped: run `revops connectors apply`")
+            elif halt := explain_halt(state):
+                await self._note(str(halt))
             elif state.state == UNASSIGNED:
                 await self._note(
                     "no worker of Kafka Connect has taken the connector yet; where one was lost it is"
@@ -68,7 +67,7 @@ class ConnectorWatch:
         if finding is not None and finding.code == LOG_LOST:
             await self._resync(client, "the source's log was gone from where capture stopped")
             return
-        await self._note(str(finding or state.tasks[0].problem if state.tasks else state.failure))
+        await self._note(str(finding or state.problem))
         if time.monotonic() - self._restarted_at >= self._restart_after:
             self._restarted_at = time.monotonic()
             self._restart_after = min(self._restart_after * 2, _LONGEST_RESTART_SECONDS)

@@ -33,14 +33,6 @@ class TaskState:
     worker: str
     trace: str = ""
 
-    @property
-    def problem(self) -> str:
-        """The first line of the failure, and its last cause where it names another one."""
-        lines = [line for line in self.trace.splitlines() if line and not line.startswith("\t")]
-        causes = [line for line in lines if line.startswith("Caused by: ")]
-        said = [*lines[:1], *causes[-1:]]
-        return "; ".join(line.removeprefix("Caused by: ") for line in said)
-
 
 @dataclass(frozen=True, slots=True)
 class ConnectorState:
@@ -66,9 +58,22 @@ class ConnectorState:
         return self.state == FAILED or any(task.state == FAILED for task in self.tasks)
 
     @property
+    def halted(self) -> bool:
+        """Whether an operator's command, or an interrupted registration, keeps it from working."""
+        return self.state in (STOPPED, PAUSED)
+
+    @property
     def failure(self) -> str:
         """The trace of whatever failed; empty where nothing did."""
         return self.trace or next((task.trace for task in self.tasks if task.trace), "")
+
+    @property
+    def problem(self) -> str:
+        """The first line of the failure, and its last cause where it names another one."""
+        lines = [line for line in self.failure.splitlines() if line and not line.startswith("\t")]
+        causes = [line for line in lines if line.startswith("Caused by: ")]
+        said = [*lines[:1], *causes[-1:]]
+        return "; ".join(line.removeprefix("Caused by: ") for line in said)
 
 
 class ConnectClient:

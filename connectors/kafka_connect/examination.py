@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from connectors.kafka_connect.client import ConnectorState
 from connectors.postgres.source import source_connection
 from connectors.postgres.source_rights import SourceFacts, source_facts
 from schemas.results import Retryable
@@ -181,6 +182,17 @@ def explain(report: str) -> Finding | None:
         if match:
             return _finding(code, match[1] if match.groups() else "")
     return None
+
+
+def explain_halt(state: ConnectorState) -> Finding | None:
+    """A connector that does nothing because it was told so; None for one that was not."""
+    if not state.halted:
+        return None
+    return Finding(
+        "halted",
+        f"the connector is {state.state.lower()}: no change of the source arrives",
+        "Run `revops connectors apply`, which resumes it",
+    )
 
 
 def _finding(code: str, name: str) -> Finding:

@@ -60,8 +60,7 @@ async def compare(
     elif settings or _password_differs(wanted, registered):
         step = Step.UPDATE
     else:
-        stopped = state is not None and state.state == STOPPED
-        step = Step.RESUME if stopped else Step.NOTHING
+        step = Step.RESUME if state is not None and state.halted else Step.NOTHING
     return Registration(names, step, settings, state)
 
 

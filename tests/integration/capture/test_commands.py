@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -81,6 +82,28 @@ async def test_a_source_is_checked_applied_watched_and_read_again(bench: Capture
         assert again["step"] == "new snapshot"
         await comes_true(lambda: bench.registered("epoch, phase") == (2, "complete"), "epoch 2")
     assert bench.registered("epoch_reason") == ("a test",)
+
+
+@pytest.mark.parametrize("halt", ["pause", "stop"])
+async def test_a_halted_connector_is_a_problem_until_it_is_applied(
+    bench: CaptureBench, halt: str
+) -> None:
+    await rows(connectors.app, "apply")
+    connector = f"{bench.stack.connect_url}/connectors/{bench.target.names.connector}"
+    async with httpx.AsyncClient() as http:
+        (await http.put(f"{connector}/{halt}")).raise_for_status()
+    await comes_true(lambda: halted_in(connector), "the connector is halted")
+    [halted] = await rows(connectors.app, "status", code=1)
+    assert "no change of the source arrives" in halted["problem"]
+    [checked] = await rows(connectors.app, "check")
+    assert checked["step"] == "resume"
+    await rows(connectors.app, "apply")
+    [now] = await rows(connectors.app, "status")
+    assert (now["connector"], now["problem"]) == ("RUNNING", "")
+
+
+def halted_in(connector: str) -> bool:
+    return httpx.get(f"{connector}/status").json()["connector"]["state"] in ("PAUSED", "STOPPED")
 
 
 async def test_what_is_missing_is_said_and_fails(bench: CaptureBench) -> None:

@@ -150,7 +150,11 @@ def spoil(bench: CaptureBench) -> None:
 
 
 async def told(bench: CaptureBench) -> list[bool]:
-    """What subscribers of `ops.health` heard about the source."""
+    """What subscribers of `ops.health`, which tells of schemas too, heard about the source."""
     records = await read_all(bench.stack.bootstrap_servers, [OPS_HEALTH])
-    events = [SourceCompleted.model_validate_json(one.value) for one in records if one.value]
+    events = [
+        SourceCompleted.model_validate_json(one.value)
+        for one in records
+        if one.value and ("schema", SourceCompleted.__name__.encode()) in one.headers
+    ]
     return [one.complete for one in events if one.tenant == bench.tenant]

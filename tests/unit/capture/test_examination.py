@@ -143,6 +143,7 @@ def test_a_connector_whose_task_failed_does_not_run() -> None:
     failed = ConnectorState("c", "RUNNING", (TaskState(0, "FAILED", "w", trace),))
     assert failed.failed
     assert not failed.running
-    assert failed.tasks[0].problem.endswith("no; the cause")
+    assert failed.problem.endswith("no; the cause")
+    assert ConnectorState("c", "FAILED", (), trace).problem == failed.problem
     assert not ConnectorState("c", "RUNNING", ()).running
     assert ConnectorState("c", "RUNNING", (TaskState(0, "RUNNING", "w"),)).running
