@@ -19,7 +19,7 @@ from connectors.postgres import match_memory as memory
 from connectors.postgres import matches as store
 from connectors.postgres.capture import incomplete_tenants, source_completeness
 from connectors.postgres.dirty import DirtyItem, mark_dirty
-from connectors.postgres.matches import Place, StoredPair
+from connectors.postgres.matches import EncoderModel, Place, StoredPair
 from connectors.postgres.outbox import OutboxMessage, message
 from connectors.postgres.pool import Connection, connection, transaction
 from connectors.vectors.port import VectorIndex
@@ -203,13 +203,12 @@ class MatchProcessor:
         for side, record_id in records:
             changed[side].add(record_id)
         spoken_of = {left: {one.left for one in commands}, right: {one.right for one in commands}}
-        encoder = await self._encoder()
         async with transaction(self._context.pool) as matching:
-            await store.lock_matching(matching, place)
+            standing = await store.begin_matching(matching, place)
+            encoder = await self._encoder(standing.model)
             for command in commands:
                 await self._keep_verdict(matching, place, command)
-            complete = await source_completeness(matching, place.tenant)
-            frozen = await self._statistics.current(matching, place, pack_rules)
+            frozen = await self._statistics.of(matching, place, pack_rules, standing.statistics)
             changes = await Round(
                 matching,
                 place,
@@ -218,7 +217,7 @@ class MatchProcessor:
                 self._index if encoder else None,
                 encoder,
                 self._context.clock.now().date(),
-                provisional=not complete or not all(complete.values()),
+                provisional=standing.provisional,
                 changed=changed,
                 spoken_of=spoken_of,
             ).run()
@@ -263,15 +262,13 @@ class MatchProcessor:
             place = Place(event.tenant, event.pack)
             await self._statistics.renew(place, self._rules_of(place))
 
-    async def _encoder(self) -> str | None:
+    async def _encoder(self, used: EncoderModel | None) -> str | None:
         """The model whose vectors are in use; the index is turned to it when it changes."""
         if self._index is None:
             return None
-        async with connection(self._context.pool) as reading:
-            used = await memory.model_in_use(reading)
-        if used and used[0] != self._model:
-            await self._index.ensure(used[0], used[1], vocabulary_size=used[2])
-            self._model = used[0]
+        if used and used.id != self._model:
+            await self._index.ensure(used.id, used.dimension, vocabulary_size=used.vocabulary_size)
+            self._model = used.id
         return self._model
 
     def _rules_of(self, place: Place) -> MatchingRules:

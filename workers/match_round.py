@@ -19,17 +19,19 @@ import orjson
 
 from connectors.postgres import match_memory as memory
 from connectors.postgres import matches as store
-from connectors.postgres.matches import Pair, Place, StoredPair, Subject
+from connectors.postgres.matches import MatchInput, Pair, Place, StoredPair, Subject
 from connectors.postgres.pool import Connection
 from connectors.vectors.neighbours import Cosines, Neighbourhood, neighbourhood
 from connectors.vectors.port import RecordKey, VectorIndex
 from streams.match.assignment import Assignment, MatchState, Verdict, assign
 from streams.match.candidates import CANDIDATE_LIMIT
+from streams.match.keys import MatchKey, match_keys
+from streams.match.prepared import prepared
 from streams.match.records import MatchRecord, SemanticEvidence
 from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
 from streams.match.statistics import CorpusStatistics
-from workers.match_keys import ids_sharing_keys, write_keys
+from workers.match_keys import ids_sharing_keys
 from workers.matching_rules import MatchingRules
 
 _JSON = orjson.OPT_SERIALIZE_NUMPY
@@ -51,6 +53,7 @@ class Round:
     spoken_of: dict[str, set[str]] = field(default_factory=dict)
     _subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
     _records: dict[tuple[str, str], MatchRecord] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], Sequence[MatchKey]] = field(default_factory=dict)
 
     async def run(self) -> list[tuple[StoredPair | None, StoredPair]]:
         """Matches under the tenant's lock, which the caller holds.
@@ -60,14 +63,12 @@ class Round:
         await self._leave_out_unchanged()
         if not any(self.changed.values()):
             return []
-        for side, ids in self.changed.items():
-            records = {one: self._record(side, one) for one in sorted(ids)}
-            await write_keys(self.connection, self.place, side, records)
         scored, touched = await self._score_changed()
+        left, right = self.rules.sides
         component = await store.component_of(
-            self.connection, self.place, touched[self.rules.sides[0]], touched[self.rules.sides[1]]
+            self.connection, self.place, touched[left], touched[right]
         )
-        await self._load_missing(component)
+        await self._load({left: {p.left for p in component}, right: {p.right for p in component}})
         known = {
             one.pair: ScoredPair.from_json(before)
             for one in component
@@ -90,15 +91,18 @@ class Round:
     async def _leave_out_unchanged(self) -> None:
         """A new version that says nothing new to the matcher is not matched again.
 
-        Records that a person spoke of are.
+        Records that a person spoke of are. Of what is new the candidate keys are written.
         """
         for side, ids in self.changed.items():
             await self._load({side: ids})
             hashes = await self._held_hashes(side, ids)
-            fingerprints = {
-                one: self._fingerprint(side, one, hashes.get(one)) for one in sorted(ids)
+            inputs = {
+                one: MatchInput(
+                    self._fingerprint(side, one, hashes.get(one)), self._keys_of(side, one)
+                )
+                for one in sorted(ids)
             }
-            new = await store.keep_fingerprints(self.connection, self.place, side, fingerprints)
+            new = await store.keep_inputs(self.connection, self.place, side, inputs)
             self.changed[side] = new | (ids & self.spoken_of.get(side, set()))
 
     async def _held_hashes(self, side: str, ids: Collection[str]) -> dict[str, list[str | None]]:
@@ -142,7 +146,13 @@ class Round:
         ]
         near, keyed = await asyncio.gather(
             asyncio.gather(*map(self._neighbourhood, changed)),
-            ids_sharing_keys(self.connection, self.place, self.rules, self.statistics, changed),
+            ids_sharing_keys(
+                self.connection,
+                self.place,
+                self.rules,
+                self.statistics,
+                [(one.side, self._keys_of(one.side, one.id)) for one in changed],
+            ),
         )
         found = await self._candidates(changed, keyed, near)
         semantic = await asyncio.gather(
@@ -189,12 +199,16 @@ class Round:
         candidates: Sequence[MatchRecord],
         cosines: Mapping[str, Cosines],
     ) -> list[ScoredPair]:
+        semantic = {
+            one: SemanticEvidence(self.encoder or "", identity=identity, context=context)
+            for one, (identity, context) in cosines.items()
+        }
         scored = score_candidates(
             record,
             candidates,
             self.statistics,
             self.rules.model,
-            _semantic_evidence(cosines, self.encoder),
+            semantic,
             left_side=self.rules.sides[0],
             literal=self.rules.literal,
         )
@@ -219,10 +233,6 @@ class Round:
                 )
                 self._subjects.update({(side, one): subject for one, subject in found.items()})
 
-    async def _load_missing(self, component: Sequence[StoredPair]) -> None:
-        left, right = self.rules.sides
-        await self._load({left: {p.left for p in component}, right: {p.right for p in component}})
-
     def _record(self, side: str, record_id: str) -> MatchRecord | None:
         """The record as the matcher sees it; None where it is gone or no subject of matching."""
         place = side, record_id
@@ -232,6 +242,14 @@ class Round:
                 return None
             self._records[place] = rules.record(side, record_id, subject.fields)
         return self._records[place]
+
+    def _keys_of(self, side: str, record_id: str) -> Sequence[MatchKey]:
+        """The candidate keys of a record's present state; none of one that is gone."""
+        place = side, record_id
+        if place not in self._keys:
+            record = self._record(side, record_id)
+            self._keys[place] = match_keys(prepared(record)) if record else ()
+        return self._keys[place]
 
     def _unchanged(self, known: Mapping[Pair, ScoredPair]) -> list[ScoredPair]:
         """Live pairs of records that did not change: their own scores stand."""
@@ -365,15 +383,6 @@ class Round:
         changed = {(side, one) for side, ids in self.changed.items() for one in ids}
         found = [self._subjects.get(one) for one in (pair if pair & changed else pair | changed)]
         return max((one.committed_at for one in found if one and one.committed_at), default=None)
-
-
-def _semantic_evidence(
-    cosines: Mapping[str, Cosines], encoder: str | None
-) -> dict[str, SemanticEvidence]:
-    return {
-        one: SemanticEvidence(encoder or "", identity=identity, context=context)
-        for one, (identity, context) in cosines.items()
-    }
 
 
 def _evidence(state: MatchState, pair: ScoredPair | None) -> dict[str, Any]:

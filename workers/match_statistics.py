@@ -56,6 +56,12 @@ class FrozenStatistics:
     ) -> Frozen:
         """The newest snapshot; before the first, empty statistics and the rules as the pack has them."""
         version = await memory.statistics_version(connection, place)
+        return await self.of(connection, place, pack_rules, version)
+
+    async def of(
+        self, connection: Connection, place: Place, pack_rules: MatchingRules, version: int | None
+    ) -> Frozen:
+        """The snapshot of a version that was just read as the newest; see `current`."""
         if version is None:
             return Frozen(CorpusStatistics(), pack_rules)
         kept = self._kept.get(place)

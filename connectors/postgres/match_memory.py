@@ -151,15 +151,6 @@ async def save_statistics(
     )
 
 
-async def model_in_use(connection: Connection) -> tuple[str, int, int | None] | None:
-    """Id, dimension and vocabulary of the encoder whose vectors are in use; None before the first."""
-    row = await connection.fetchrow(
-        "select model_id, dimension, vocabulary_size from search.models"
-        " order by used_since desc limit 1"
-    )
-    return (row["model_id"], row["dimension"], row["vocabulary_size"]) if row else None
-
-
 async def use_model(
     connection: Connection, model_id: str, dimension: int, vocabulary_size: int | None
 ) -> None:

@@ -28,6 +28,27 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderModel:
+    """An encoder by its id, the length of its vectors and the size of its vocabulary, if it has one."""
+
+    id: str
+    dimension: int
+    vocabulary_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a round of matching rests on: `provisional` while a source of the tenant has not arrived
+    whole (guarantee 7), the version of the frozen `statistics` and the encoder whose vectors are in
+    use, each None before the first.
+    """
+
+    provisional: bool
+    statistics: int | None
+    model: EncoderModel | None
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A core record as the matcher reads it."""
 
@@ -37,6 +58,14 @@ class Subject:
     deleted: bool
     fields: Mapping[str, Any]
     committed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchInput:
+    """What a record brings to its matches: a hash over all of it, and its candidate keys."""
+
+    fingerprint: str
+    keys: Sequence[Key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +123,13 @@ _COLUMNS = """left_id, right_id, match_id, version, status, confidence, confiden
  decided_at, source_committed_at"""
 
 
-async def lock_matching(connection: Connection, place: Place) -> None:
+async def begin_matching(connection: Connection, place: Place) -> Standing:
     """Holds the tenant's assignment until the transaction ends: one writer of pairs at a time."""
-    await connection.execute(
-        "select pg_advisory_xact_lock(hashtextextended($1, 5))", f"{place.tenant}\x1f{place.pack}"
+    [row] = await connection.fetch(
+        "select * from core.begin_matching($1, $2)", place.tenant, place.pack
     )
+    model = EncoderModel(row["model_id"], row["dimension"], row["vocabulary_size"])
+    return Standing(row["provisional"], row["statistics"], model if model.id else None)
 
 
 async def read_subjects(
@@ -141,49 +172,43 @@ async def subject_ids(connection: Connection, place: Place, kind: str, side: str
     return [row["id"] for row in rows]
 
 
-async def keep_fingerprints(
-    connection: Connection, place: Place, side: str, fingerprints: Mapping[str, str]
+async def keep_inputs(
+    connection: Connection, place: Place, side: str, inputs: Mapping[str, MatchInput]
 ) -> set[str]:
-    """Notes what records are matched with in this transaction; the ids of which it is news."""
+    """Notes what records are matched with in this transaction; the ids of which it is news.
+
+    Those have exactly the given candidate keys from now on.
+    """
+    keys = [(*key, id) for id, one in inputs.items() for key in dict.fromkeys(one.keys)]
     rows = await connection.fetch(
-        """insert into core.match_inputs as known (tenant, pack, side, id, fingerprint)
-           select $1, $2, $3, * from unnest($4::text[], $5::text[])
-           on conflict (tenant, pack, side, id) do update set fingerprint = excluded.fingerprint
-            where known.fingerprint <> excluded.fingerprint
-           returning id""",
+        """with news as (
+             insert into core.match_inputs as known (tenant, pack, side, id, fingerprint)
+             select $1, $2, $3, * from unnest($4::text[], $5::text[])
+             on conflict (tenant, pack, side, id) do update set fingerprint = excluded.fingerprint
+              where known.fingerprint <> excluded.fingerprint
+             returning id),
+           wanted as (
+             select w.* from unnest($6::text[], $7::text[], $8::text[]) as w(kind, value, id)
+              where w.id in (select id from news)),
+           gone as (
+             delete from core.match_keys k using news
+              where k.tenant = $1 and k.pack = $2 and k.side = $3 and k.id = news.id
+                and not exists (select from wanted w
+                                 where w.kind = k.kind and w.value = k.value and w.id = k.id)),
+           written as (
+             insert into core.match_keys (tenant, pack, side, kind, value, id)
+             select $1, $2, $3, w.* from wanted w on conflict do nothing)
+           select id from news""",
         place.tenant,
         place.pack,
         side,
-        list(fingerprints),
-        list(fingerprints.values()),
+        list(inputs),
+        [one.fingerprint for one in inputs.values()],
+        [one[0] for one in keys],
+        [one[1] for one in keys],
+        [one[2] for one in keys],
     )
     return {row["id"] for row in rows}
-
-
-async def replace_keys(
-    connection: Connection, place: Place, side: str, keys: Mapping[str, Iterable[Key]]
-) -> None:
-    """Makes the candidate keys of records exactly these; an empty list removes a record's keys."""
-    if not keys:
-        return
-    wanted = [(kind, value, id) for id, found in keys.items() for kind, value in set(found)]
-    await connection.execute(
-        """with wanted as (select * from unnest($5::text[], $6::text[], $7::text[]) as w(kind, value, id)),
-                gone as (
-                  delete from core.match_keys k
-                   where tenant = $1 and pack = $2 and side = $3 and id = any($4::text[])
-                     and not exists (select from wanted w
-                                      where w.kind = k.kind and w.value = k.value and w.id = k.id))
-           insert into core.match_keys (tenant, pack, side, kind, value, id)
-           select $1, $2, $3, w.* from wanted w on conflict do nothing""",
-        place.tenant,
-        place.pack,
-        side,
-        sorted(keys),
-        [one[0] for one in wanted],
-        [one[1] for one in wanted],
-        [one[2] for one in wanted],
-    )
 
 
 async def ids_by_keys(
@@ -232,10 +257,13 @@ async def component_of(
               select 'l', m.left_id from core.matches m
                where reached.side = 'r' and m.tenant = $1 and m.pack = $2 and m.live
                  and m.right_id = reached.id) as hop)
-        select {_COLUMNS} from core.matches
-         where tenant = $1 and pack = $2
-           and (left_id in (select id from reached where side = 'l')
-                or right_id in (select id from reached where side = 'r'))
+        select {_COLUMNS} from reached, lateral (
+          select m.* from core.matches m
+           where reached.side = 'l' and m.tenant = $1 and m.pack = $2 and m.left_id = reached.id
+          union all
+          select m.* from core.matches m
+           where reached.side = 'r' and m.tenant = $1 and m.pack = $2 and m.right_id = reached.id
+             and m.left_id not in (select id from reached where side = 'l')) as found
          order by left_id, right_id""",
         place.tenant,
         place.pack,
@@ -266,11 +294,9 @@ async def stored_pairs(
 
 async def write_pairs(connection: Connection, place: Place, pairs: Sequence[StoredPair]) -> None:
     """Writes pairs under the tenant's lock; those that leave `auto` or `confirmed` go first."""
-    leaving = [one for one in pairs if one.status not in {"auto", "confirmed"}]
-    entering = [one for one in pairs if one.status in {"auto", "confirmed"}]
-    for part in (leaving, entering):
-        if part:
-            await connection.executemany(_WRITE, [_parameters(place, one) for one in part])
+    if pairs:
+        ordered = sorted(pairs, key=lambda one: one.status in {"auto", "confirmed"})
+        await connection.executemany(_WRITE, [_parameters(place, one) for one in ordered])
 
 
 _WRITE = """

@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from typing import Protocol
 
 from streams.match.keys import MatchKey, match_keys
-from streams.match.prepared import PreparedRecord
 from streams.match.records import MatchRecord
 from streams.match.statistics import CorpusStatistics
 
@@ -61,11 +60,9 @@ class Prefilter:
         return record.close_date >= as_of - timedelta(days=self.won_kept_days)
 
 
-def lookup_keys(
-    record: MatchRecord | PreparedRecord, statistics: CorpusStatistics
-) -> tuple[MatchKey, ...]:
-    """The keys to look a record's candidates up by: those that are not common, surest first."""
-    return tuple(key for key in match_keys(record) if not statistics.is_common(key))
+def lookup_keys(keys: Iterable[MatchKey], statistics: CorpusStatistics) -> tuple[MatchKey, ...]:
+    """Those of a record's keys to look its candidates up by: the ones that are not common."""
+    return tuple(key for key in keys if not statistics.is_common(key))
 
 
 def find_candidates(
@@ -84,7 +81,7 @@ def find_candidates(
     `neighbours` are the vector index's finds (already admitted by their cosine, a property of the
     pair alone); `rejected` are ids that a person ruled out.
     """
-    keys = lookup_keys(record, statistics)
+    keys = lookup_keys(match_keys(record), statistics)
     found = {
         candidate.id: candidate
         for candidate in source.by_keys(other_side, keys, POSTING_LIMIT)[:CANDIDATE_LIMIT]

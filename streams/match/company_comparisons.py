@@ -29,7 +29,7 @@ def _name(name: str, title: str, **expected: float) -> Comparison:
 
 
 def _domain(table: PairTable) -> Sequence[Floats]:
-    shared, left, right = table.shared(lambda record: record.domains)
+    shared, left, right = table.domains_shared
     sharing = _names_sharing(table)
     both = (left > 0) & (right > 0)
     equal = shared > 0
@@ -61,7 +61,7 @@ def _domains(left: PreparedRecord, right: PreparedRecord) -> Values:
 
 def _label(table: PairTable) -> Sequence[Floats]:
     """Each name against the other's domain label, where one of the two has no domain of its own."""
-    _, left_domains, right_domains = table.shared(lambda record: record.domains)
+    _, left_domains, right_domains = table.domains_shared
     open_question = (left_domains == 0) | (right_domains == 0)
     best = np.zeros(len(table))
     seen = np.zeros(len(table), dtype=bool)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -63,10 +64,10 @@ class Profile:
         return tuple(column for c in self.comparisons for column in c.columns)
 
     @cached_property
-    def starts(self) -> tuple[int, ...]:
-        """Where each comparison's columns begin."""
-        lengths = [len(comparison.expected) for comparison in self.comparisons]
-        return tuple(sum(lengths[:at]) for at in range(len(lengths)))
+    def slices(self) -> tuple[slice, ...]:
+        """Which columns are each comparison's."""
+        ends = [0, *accumulate(len(comparison.expected) for comparison in self.comparisons)]
+        return tuple(slice(start, end) for start, end in pairwise(ends))
 
     @cached_property
     def expected(self) -> Mapping[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Value = TypeVar("Value", bound=Hashable)
+Weight = Callable[[Any], float]
 
 MISSING = -1
 _WORTH_THREADS = 5_000
@@ -180,32 +181,31 @@ class PairTable:
     def shared(
         self,
         values: Callable[[PreparedRecord], Sequence[Hashable]],
-        weight: Callable[[Any], float] = lambda _: 1.0,
+        weight: Weight | None = None,
     ) -> tuple[Floats, Floats, Floats]:
-        """Per pair the summed weight of the values both hold, of the left's and of the right's."""
-        return self._shared(values, values, weight)
+        """Per pair the summed weight of the values both hold, of the left's and of the right's.
+
+        Without a `weight` every value counts one.
+        """
+        return self.crossed_shared(values, values, weight)
 
     def crossed_shared(
         self,
         left_values: Callable[[PreparedRecord], Sequence[Hashable]],
         right_values: Callable[[PreparedRecord], Sequence[Hashable]],
-        weight: Callable[[Any], float] = lambda _: 1.0,
+        weight: Weight | None = None,
     ) -> tuple[Floats, Floats, Floats]:
         """As `shared`, with other values for each side."""
-        return self._shared(left_values, right_values, weight)
-
-    def _shared(
-        self,
-        left_values: Callable[[PreparedRecord], Sequence[Hashable]],
-        right_values: Callable[[PreparedRecord], Sequence[Hashable]],
-        weight: Callable[[Any], float],
-    ) -> tuple[Floats, Floats, Floats]:
         if len(self) <= _FEW:
-            return self._shared_by_few(left_values, right_values, weight)
+            left = [left_values(record) for record in self.left]
+            right = [right_values(record) for record in self.right]
+            return self._weighed(left, right, weight) if weight else self._counted(left, right)
         intern = Interner()
         left = Ragged.of([intern.distinct(left_values(record)) for record in self.left])
         right = Ragged.of([intern.distinct(right_values(record)) for record in self.right])
-        weights = np.array([weight(value) for value in intern.index], dtype=np.float64)
+        weights = np.ones(len(intern.index))
+        if weight:
+            weights = np.array([weight(value) for value in intern.index], dtype=np.float64)
         rows, position, _ = matching_positions(
             left, self.left_index, right, self.right_index, len(weights)
         )
@@ -219,30 +219,52 @@ class PairTable:
             summed(right_owner, of_right, count),
         )
 
-    def _shared_by_few(
+    def _weighed(
         self,
-        left_values: Callable[[PreparedRecord], Sequence[Hashable]],
-        right_values: Callable[[PreparedRecord], Sequence[Hashable]],
-        weight: Callable[[Any], float],
+        left_values: Sequence[Sequence[Hashable]],
+        right_values: Sequence[Sequence[Hashable]],
+        weight: Weight,
     ) -> tuple[Floats, Floats, Floats]:
-        known: dict[Hashable, float] = {}
-
-        def weighed(values: Sequence[Hashable]) -> dict[Hashable, float]:
-            return {
-                value: known[value] if value in known else known.setdefault(value, weight(value))
-                for value in values
-            }
-
-        left = [weighed(left_values(record)) for record in self.left]
-        right = [weighed(right_values(record)) for record in self.right]
-        rows = list(zip(listed(self.left_index), listed(self.right_index), strict=True))
-        common = [_added(w for value, w in left[i].items() if value in right[j]) for i, j in rows]
+        left = [{value: weight(value) for value in values} for values in left_values]
+        right = [{value: weight(value) for value in values} for values in right_values]
+        common = [
+            _added(weight for value, weight in left[i].items() if value in right[j])
+            for i, j in self._rows
+        ]
         of_left, of_right = ([_added(of.values()) for of in side] for side in (left, right))
+        return self._by_row(common, of_left, of_right)
+
+    def _counted(
+        self,
+        left_values: Sequence[Sequence[Hashable]],
+        right_values: Sequence[Sequence[Hashable]],
+    ) -> tuple[Floats, Floats, Floats]:
+        left, right = list(map(frozenset, left_values)), list(map(frozenset, right_values))
+        common = [len(left[i] & right[j]) if right[j] else 0 for i, j in self._rows]
+        return self._by_row(common, list(map(len, left)), list(map(len, right)))
+
+    def _by_row(
+        self, common: Sequence[float], of_left: Sequence[float], of_right: Sequence[float]
+    ) -> tuple[Floats, Floats, Floats]:
         return (
             np.array(common, dtype=np.float64),
-            np.array([of_left[i] for i, _ in rows], dtype=np.float64),
-            np.array([of_right[j] for _, j in rows], dtype=np.float64),
+            np.array(of_left, dtype=np.float64)[self.left_index],
+            np.array(of_right, dtype=np.float64)[self.right_index],
         )
+
+    @cached_property
+    def _rows(self) -> list[tuple[int, int]]:
+        return list(zip(listed(self.left_index), listed(self.right_index), strict=True))
+
+    @cached_property
+    def text_weight(self) -> Callable[[str], float]:
+        """The weight of a word in titles, descriptions and products, each reckoned once."""
+        return cache(self.statistics.text_weight)
+
+    @cached_property
+    def domains_shared(self) -> tuple[Floats, Floats, Floats]:
+        """How many web domains both hold, the left's and the right's."""
+        return self.shared(lambda record: record.domains)
 
     @cached_property
     def name_evidence(self) -> NameEvidence:

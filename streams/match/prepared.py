@@ -179,6 +179,7 @@ def names_in_description(description: str | None) -> tuple[str, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=65_536)
 def numbers_in_name(name: CompanyName) -> tuple[str, ...]:
     """Numbers in a name, Roman ones as digits: two funds may differ by nothing else."""
     found = [word.lstrip("0") or "0" for word in name.words[1:] if word.isdigit()]

@@ -188,12 +188,12 @@ def score_candidates(
     left_side: str | None = None,
     literal: LiteralPolicy | None = None,
 ) -> list[ScoredPair]:
-    """`record` scored against its candidates, ordered by candidate id, as each other's rivals.
+    """`record` scored against its candidates, ordered by candidate id, without rivals yet.
 
     Candidates that can neither match nor be a rival nor pass the literal rule are left out.
     `semantic` gives the vectors' evidence by candidate id. `left_side` names the side that stands
     left in the pairs (default: the first by name). Call `settle_rivals` with all pairs of the
-    candidates to set them among the rivals that they have elsewhere.
+    candidates, those that they have elsewhere too, to set them among their rivals.
     """
     if not candidates:
         return []
@@ -209,8 +209,7 @@ def score_candidates(
         table = PairTable(many, one, each, zero, statistics, evidence)
     scorer = Scorer(model, profile, encoder, literal)
     scores = scorer.score(table)
-    rows = scorer.kept_rows(table, scores)
-    return settle_rivals(scorer.scored_pairs(table, rows, scores), model)
+    return scorer.scored_pairs(table, scorer.kept_rows(table, scores), scores)
 
 
 def settle_rivals(pairs: Sequence[ScoredPair], model: MatcherModel) -> list[ScoredPair]:
@@ -284,13 +283,13 @@ def _weighted(
         (
             comparison,
             {
-                name: round(found[at], 6)
-                for at, name in enumerate(comparison.expected, start)
-                if found[at]
+                name: round(value, 6)
+                for name, value in zip(comparison.expected, found[columns], strict=True)
+                if value
             },
-            sum(weighted[start : start + len(comparison.expected)]),
+            sum(weighted[columns]),
         )
-        for comparison, start in zip(profile.comparisons, profile.starts, strict=True)
+        for comparison, columns in zip(profile.comparisons, profile.slices, strict=True)
     ]
 
 

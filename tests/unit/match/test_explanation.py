@@ -9,7 +9,7 @@ from rich.console import Console
 
 from streams.match.explanation import explain
 from streams.match.scored_pair import ScoredPair
-from streams.match.scoring import score_candidates
+from streams.match.scoring import score_candidates, settle_rivals
 from streams.match.statistics import EMPTY
 from tests.unit.match.records_at_hand import company, deal, shipped_model
 from workers.cli.matches import waterfall
@@ -21,9 +21,10 @@ def _companies() -> list[ScoredPair]:
         company("right", "1", "Acme [/Water]", domain="acme.example", country="Norway"),
         company("right", "2", "Acme Water Works", country="Norway"),
     ]
-    return score_candidates(
+    pairs = score_candidates(
         left, rights, EMPTY, shipped_model(), profile="company", left_side="left"
     )
+    return settle_rivals(pairs, shipped_model())
 
 
 def _printed(pair: ScoredPair) -> str:

@@ -28,9 +28,10 @@ _NAMES = [
 
 
 def _score(left: MatchRecord, *rights: MatchRecord, profile: str = "company") -> list[ScoredPair]:
-    return score_candidates(
+    pairs = score_candidates(
         left, list(rights), EMPTY, shipped_model(), profile=profile, left_side="left"
     )
+    return settle_rivals(pairs, shipped_model())
 
 
 def test_equal_names_and_domains_match_and_other_companies_do_not() -> None:
