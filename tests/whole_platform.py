@@ -155,7 +155,9 @@ class WholePlatform:
             raise AssertionError(f"{late}; waiting: {await self.waiting()}") from late
 
     async def waiting(self) -> dict[str, int]:
-        """What each worker has not done yet: records, events, marks; nothing where there is none."""
+        """What each worker has not done yet: records, events, marks, sources that are still read, after
+        which all is matched anew; nothing where there is none.
+        """
         async with offset_reader(kafka_client_options(Settings.load().kafka)) as offsets:
             return await self._waiting(offsets)
 
@@ -170,7 +172,8 @@ class WholePlatform:
             found[worker] = sum(unread.values())
         [stored] = await self.ask(
             "select (select count(*) from ops.outbox) as outbox,"
-            " (select count(*) from ops.dirty) as marks"
+            " (select count(*) from ops.dirty) as marks,"
+            " (select count(*) from ops.completeness where not complete) as sources"
         )
         return {name: count for name, count in {**found, **stored}.items() if count}
 
