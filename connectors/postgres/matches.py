@@ -128,8 +128,10 @@ async def begin_matching(connection: Connection, place: Place) -> Standing:
     [row] = await connection.fetch(
         "select * from core.begin_matching($1, $2)", place.tenant, place.pack
     )
-    model = EncoderModel(row["model_id"], row["dimension"], row["vocabulary_size"])
-    return Standing(row["provisional"], row["statistics"], model if model.id else None)
+    model = None
+    if row["model_id"] is not None:
+        model = EncoderModel(row["model_id"], row["dimension"], row["vocabulary_size"])
+    return Standing(row["provisional"], row["statistics"], model)
 
 
 async def read_subjects(

@@ -210,9 +210,6 @@ def _reads_nothing(function: str) -> Callable[[asyncpg.Connection], Awaitable[bo
     return is_immutable
 
 
-LOCK_KEY = "select raw.table_lock_key($1, 'odoo.crm_lead')"
-
-
 async def _begins_with_what_one_has(connection: asyncpg.Connection) -> bool:
     """A source that is read again and new statistics are one tenant's own, and so is the lock."""
     await connection.execute("update ops.completeness set complete = false where tenant = $1", HOME)
@@ -235,6 +232,7 @@ async def _begins_with_what_one_has(connection: asyncpg.Connection) -> bool:
     return affected == {HOME} and found[HOME]["provisional"] and locks == len(TENANTS)
 
 
+LOCK_KEY = "select raw.table_lock_key($1, 'odoo.crm_lead')"
 KEEPS_APART: dict[str, Callable[[asyncpg.Connection], Awaitable[bool]]] = {
     "core.begin_matching": _begins_with_what_one_has,
     "core.company_of": _company_is_the_tenants_own,

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
 from typing import TypeVar
 
 import asyncpg
@@ -183,18 +182,16 @@ class Arena:
 
     async def _rows(self, query: str) -> list[asyncpg.Record]:
         """A query of the worker's rows, asked again while the database is away."""
-        deadline = monotonic() + 60
-        while True:
+
+        async def asked() -> tuple[list[asyncpg.Record]]:
+            connection = await asyncpg.connect(self.dsn, timeout=5)
             try:
-                connection = await asyncpg.connect(self.dsn, timeout=5)
-                try:
-                    return await connection.fetch(query, self.worker)
-                finally:
-                    connection.terminate()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                if monotonic() > deadline:
-                    raise
-                await asyncio.sleep(0.05)
+                return (await connection.fetch(query, self.worker),)
+            finally:
+                connection.terminate()
+
+        [rows] = await comes_true(asked, "the database to answer", 60)
+        return rows
 
 
 def _differences(
