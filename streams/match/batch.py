@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from streams.match.arrays import Integers, listed
 from streams.match.candidates import POSTING_LIMIT
 from streams.match.keys import MatchKey, match_keys
-from streams.match.pairs import Integers, PairTable, listed
+from streams.match.pairs import PairTable
 from streams.match.prepared import PreparedRecord
 from streams.match.statistics import CorpusCounts, CorpusStatistics
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from rapidfuzz.distance import JaroWinkler
 
+from streams.match.arrays import MISSING, Floats, alike, listed
 from streams.match.comparison import Comparison, Profile, Values, flags
-from streams.match.pairs import MISSING, Floats, PairTable, alike, listed
+from streams.match.pairs import PairTable
 from streams.match.prepared import PreparedRecord
 from streams.normalise.countries import COUNTRY_WORDS
 

@@ -19,7 +19,8 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from streams.match.pairs import Floats, PairTable
+from streams.match.arrays import Floats, side_by_side
+from streams.match.pairs import PairTable
 from streams.match.prepared import PreparedRecord
 
 Values = tuple[str | None, str | None]
@@ -85,9 +86,7 @@ class Profile:
             for comparison in self.comparisons
             for column in _checked(comparison, comparison.measure(table))
         ]
-        if not columns:
-            return np.zeros((len(table), 0))
-        return np.stack(columns, axis=1)
+        return side_by_side(columns, len(table))
 
 
 def _checked(comparison: Comparison, columns: Sequence[Floats]) -> Sequence[Floats]:

@@ -14,12 +14,15 @@ from math import log
 import numpy as np
 from rapidfuzz.distance import JaroWinkler
 
+from streams.match.arrays import MISSING, Flags, Floats, alike
 from streams.match.comparison import Comparison, Profile, Values, flags
 from streams.match.deal_texts import DESCRIPTION, NUMBERS, TITLE
-from streams.match.pairs import MISSING, Flags, Floats, PairTable, alike
+from streams.match.pairs import PairTable
 from streams.match.prepared import PreparedRecord, words_of
 
 _CONTRACT_MONTHS = (1, 6, 12, 24, 36, 48, 60)
+_CONTRACT_LENGTHS = np.array([sign * log(n) for n in _CONTRACT_MONTHS for sign in (1.0, -1.0)])
+"""What a whole contract's amount and a month's may lie apart, in logarithms."""
 _DAY = 86_400.0
 
 
@@ -45,8 +48,9 @@ def _days(moment: date | None) -> float:
 def _closeness(left: Floats, right: Floats) -> Sequence[Floats]:
     """Days apart as evidence around zero: for it within weeks, against it over months."""
     apart = np.abs(left - right)
-    known = flags(~np.isnan(apart))
-    apart = np.nan_to_num(apart)
+    missing = np.isnan(apart)
+    known = flags(~missing)
+    apart[missing] = 0.0
     return [
         known * np.exp(-apart / 7.0),
         known * (2.0 * np.exp(-apart / 60.0) - 1.0),
@@ -90,11 +94,9 @@ def _amount(table: PairTable) -> Sequence[Floats]:
         period_known, raw - np.log(np.nan_to_num(left_months / right_months, nan=1)), raw
     )
     open_length = ~period_known
+    shifted = np.abs(raw[:, None] - _CONTRACT_LENGTHS).min(axis=1)
     nearest = np.abs(exact)
-    for months in _CONTRACT_MONTHS:
-        for sign in (1.0, -1.0):
-            shifted = np.abs(raw - sign * log(months))
-            nearest = np.where(open_length, np.minimum(nearest, shifted), nearest)
+    nearest = np.where(open_length, np.minimum(nearest, shifted), nearest)
     known_flags = flags(known)
     return [
         flags(known & (np.abs(exact) < 0.015)),

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from rapidfuzz.fuzz import token_sort_ratio
 
+from streams.match.arrays import MISSING, Floats, alike
 from streams.match.comparison import Comparison, Values, flags
-from streams.match.pairs import MISSING, Floats, PairTable, alike
+from streams.match.pairs import PairTable
 from streams.match.prepared import PreparedRecord
 
 _NUMBER = re.compile(r"\d+")

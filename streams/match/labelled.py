@@ -6,12 +6,12 @@ from collections.abc import Collection
 
 import numpy as np
 
+from streams.match.arrays import listed
 from streams.match.batch import SidePair
 from streams.match.company_comparisons import COMPANY
 from streams.match.deal_comparisons import DEAL
 from streams.match.evaluation import Pair
 from streams.match.model import Logistic
-from streams.match.pairs import listed
 from streams.match.scoring import deal_columns, deal_evidence, kin_numbers
 from streams.match.training import LabelledPairs
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from streams.match.pairs import Floats
+from streams.match.arrays import Floats
 
 FORMAT = 1
 _LIMIT = 12.0

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from rapidfuzz.distance import Indel, JaroWinkler
 
-from streams.match.pairs import (
+from streams.match.arrays import (
     MISSING,
     Flags,
     Floats,
     Integers,
-    NameTable,
-    PairTable,
     Ragged,
     alike,
     listed,
+    side_by_side,
 )
+from streams.match.name_table import NameTable
+from streams.match.pairs import PairTable
 from streams.match.prepared import numbers_in_name, series_in_name
 from streams.match.word_matches import WordMatches
 from streams.match.words import sound_classes
@@ -91,7 +92,7 @@ def compare_names(table: PairTable) -> NameEvidence:
     """The evidence of names for every pair of the table."""
     names = table.names
     measured = _all_columns(names)
-    matrix = np.stack([measured[column] for column in COLUMNS], axis=1)
+    matrix = side_by_side([measured[column] for column in COLUMNS], len(names))
     chosen = _best_rows(names.pair, _strength(measured), len(table))
     has_names = chosen >= 0
     picked = np.zeros((len(table), matrix.shape[1]))
@@ -145,10 +146,10 @@ def _all_columns(names: NameTable) -> dict[str, Floats]:
         "core_most": _thirds(np.maximum(left.alone_core, right.alone_core)),
         "single_least": np.minimum(left.single, right.single),
         "single_most": np.maximum(left.single, right.single),
-        "plain": np.maximum(left.single_core, right.single_core) * ~_either(names, "abbreviated"),
+        "plain": np.maximum(left.single_core, right.single_core) * ~names.either("abbreviated"),
         "country_alone": np.maximum(left.country_alone, right.country_alone).clip(0, 1),
         **_spelling(names),
-        "soft_abbreviated": (least - exact_least) * _either(names, "abbreviated"),
+        "soft_abbreviated": (least - exact_least) * names.either("abbreviated"),
         "initials": _initials_agree(names),
         **_numbers_compared(names),
         **_forms_compared(names),
@@ -176,7 +177,7 @@ def _spelling(names: NameTable) -> dict[str, Floats]:
     left, right = names.texts(lambda name: name.compact[:64])
     jaro = alike(left, right, JaroWinkler.similarity)
     letters = alike(left, right, Indel.normalized_similarity)
-    across = np.flatnonzero(_either(names, "foreign"))
+    across = np.flatnonzero(names.either("foreign"))
     if len(across):
         spoken_left = [sound_classes(left[row]) for row in listed(across)]
         spoken_right = [sound_classes(right[row]) for row in listed(across)]
@@ -191,20 +192,16 @@ def _spelling(names: NameTable) -> dict[str, Floats]:
 
 def _same_sound(names: NameTable) -> Floats:
     """How far names of different scripts that sound alike count as equal."""
+    foreign = names.either("foreign")
+    if not foreign.any():
+        return np.zeros(len(names))
     left, right = names.codes(lambda name: _spoken(name.compact))
-    same = (left == right) & (left != MISSING) & _either(names, "foreign")
-    return same * _SOUND_SHARE
+    return ((left == right) & (left != MISSING) & foreign) * _SOUND_SHARE
 
 
 def _spoken(compact: str) -> str | None:
     sound = sound_classes(compact[:64])
     return sound if len(sound) >= 3 else None
-
-
-def _either(names: NameTable, mark: str) -> Flags:
-    """Where one of the two names is marked so ("abbreviated", "foreign")."""
-    marked = np.array([getattr(name, mark) for name in names.names], dtype=bool)
-    return marked[names.left_name] | marked[names.right_name]
 
 
 def _initials_of(name: CompanyName) -> list[str]:

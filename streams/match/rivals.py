@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.match.pairs import Flags, Floats, Integers
+from streams.match.arrays import Flags, Floats, Integers
 
 COLUMNS = (
     "log_odds",

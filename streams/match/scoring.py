@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.match.arrays import Floats, Integers
 from streams.match.company_comparisons import COMPANY, SEMANTIC
 from streams.match.comparison import Comparison, Profile
 from streams.match.deal_comparisons import CONTEXT, DEAL, company_unknown
 from streams.match.literal import LiteralEvidence, LiteralPolicy, literal_evidence
-from streams.match.model import MatcherModel, ProfileWeights, probability
-from streams.match.pairs import Floats, Integers, PairTable
+from streams.match.model import MatcherModel, ProfileWeights, clipped, probability
+from streams.match.pairs import PairTable
 from streams.match.prepared import PreparedRecord, prepared
 from streams.match.records import MatchRecord, SemanticEvidence
 from streams.match.rivals import COLUMNS as RIVAL_COLUMNS
@@ -72,11 +73,11 @@ class Scorer:
     def score(self, table: PairTable) -> Scores:
         """Evidence and log-odds of every pair."""
         company_matrix = self.company.measure(table)
-        company = self._company.evidence.log_odds(company_matrix, self.company.columns)
+        company = clipped(self._company.evidence.intercept + company_matrix @ self._company_vector)
         if self.deal is None:
             return Scores(company_matrix, company, None, company)
         deal_matrix = deal_evidence(self.deal, table, company)
-        deal = self._final.evidence.log_odds(deal_matrix, deal_columns(self.deal))
+        deal = clipped(self._final.evidence.intercept + deal_matrix @ self._final_vector)
         return Scores(company_matrix, company, deal_matrix, deal)
 
     def probabilities(

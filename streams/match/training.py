@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]
 
+from streams.match.arrays import Flags, Floats, Integers
 from streams.match.model import Logistic, ProfileWeights
-from streams.match.pairs import Flags, Floats, Integers
 from streams.match.rivals import COLUMNS as RIVAL_COLUMNS
 from streams.match.rivals import EXPECTED as RIVALS_EXPECTED
 from streams.match.rivals import rivalry

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from streams.match.pairs import (
+from streams.match.arrays import (
     Flags,
     Floats,
     Integers,
-    NameTable,
     Ragged,
     listed,
     matching_positions,
     summed,
 )
+from streams.match.name_table import NameTable
 from streams.match.words import likeness_across_scripts, word_similarity
 from streams.normalise.company_names import is_descriptor
 from streams.normalise.countries import COUNTRY_WORDS
@@ -39,17 +41,22 @@ class WordMatches:
         right_owner, right_place = names.words.positions(names.right_name)
         left_word, right_word = names.words.values[left_place], names.words.values[right_place]
         left_best, right_best, self.first_words = self._best(left_word, right_word)
-        for best, own, other in (
-            (left_best, names.left_name, names.right_name),
-            (right_best, names.right_name, names.left_name),
-        ):
-            self._raise(best, names.joins, own, other, 2, 1.0)
-            for length, initials in names.initials.items():
-                likeness = _INITIALS_LIKENESS.get(length, 0.8)
-                self._raise(best, initials, own, other, length, likeness)
-        enough = np.where(self._foreign(), _EXACT_ACROSS_SCRIPTS, 1.0)
+        for joined, length, likeness in self._joined():
+            self._raise(left_best, joined, names.left_name, names.right_name, length, likeness)
+            self._raise(right_best, joined, names.right_name, names.left_name, length, likeness)
+        enough = np.where(names.either("foreign"), _EXACT_ACROSS_SCRIPTS, 1.0)
         self.left = _Side(names, left_owner, left_word, left_best, names.left_name, enough)
         self.right = _Side(names, right_owner, right_word, right_best, names.right_name, enough)
+
+    def _joined(self) -> Iterator[tuple[Ragged, int, float]]:
+        """Neighbours that stand as one word in some name: how many they are, how alike the two are."""
+        names = self._names
+        words = set(listed(names.words.values))
+        if not words.isdisjoint(listed(names.joins.values)):
+            yield names.joins, 2, 1.0
+        for length, initials in names.initials.items():
+            if not words.isdisjoint(listed(initials.values)):
+                yield initials, length, _INITIALS_LIKENESS.get(length, 0.8)
 
     def _best(self, left_word: Integers, right_word: Integers) -> tuple[Floats, Floats, Floats]:
         """Per left word its best likeness on the right, per right word on the left, first words."""
@@ -62,7 +69,9 @@ class WordMatches:
         left_base, right_base = np.cumsum(lefts) - lefts, np.cumsum(rights) - rights
         i, j = within // rights[row], within % rights[row]
         likeness = self._likeness(
-            left_word[left_base[row] + i], right_word[right_base[row] + j], self._foreign()[row]
+            left_word[left_base[row] + i],
+            right_word[right_base[row] + j],
+            names.either("foreign")[row],
         )
         left_best = _largest_each(likeness, np.repeat(rights, lefts))
         across = base[row] + (within % lefts[row]) * rights[row] + within // lefts[row]
@@ -70,11 +79,6 @@ class WordMatches:
         first = np.zeros(len(names))
         first[sizes > 0] = likeness[base[sizes > 0]]
         return left_best, right_best, first
-
-    def _foreign(self) -> Flags:
-        """Per combination of names whether one of them was transliterated."""
-        foreign = np.array([name.foreign for name in self._names.names], dtype=bool)
-        return foreign[self._names.left_name] | foreign[self._names.right_name]
 
     def _likeness(self, left: Integers, right: Integers, foreign: Flags) -> Floats:
         """Likeness of words given as integers; each distinct couple is computed once."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.match.arrays import Floats
 from streams.match.batch import SidePair
 from streams.match.model import MatcherModel, probability
-from streams.match.pairs import Floats
 from streams.match.prepared import PreparedRecord
 from streams.match.records import MatchRecord
 from streams.match.scored_pair import ScoredPair

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from streams.match.arrays import Floats
 from streams.match.batch import SidePair
 from streams.match.company_comparisons import COMPANY
 from streams.match.evaluation import Figures, bootstrap_interval, calibration_error, evaluate
 from streams.match.labelled import labelled_companies, labelled_deals
 from streams.match.model import Bands, MatcherModel, ProfileWeights
-from streams.match.pairs import Floats
 from streams.match.scoring import DEAL_EXPECTED
 from streams.match.training import (
     STRENGTHS,
