@@ -21,7 +21,7 @@ from connectors.postgres.capture import incomplete_tenants, source_completeness
 from connectors.postgres.dirty import DirtyItem, mark_dirty
 from connectors.postgres.matches import EncoderModel, Place, StoredPair
 from connectors.postgres.outbox import OutboxMessage, message
-from connectors.postgres.pool import Connection, connection, transaction
+from connectors.postgres.pool import Connection, beside, connection, transaction
 from connectors.vectors.port import VectorIndex
 from schemas.events import (
     MatchCommanded,
@@ -46,7 +46,7 @@ from streams.match.policy import MatchingPolicy
 from streams.packs import load_pack
 from workers.adapters import open_index
 from workers.context import WorkerContext
-from workers.match_round import Round
+from workers.match_round import Change, Round
 from workers.match_statistics import (
     LOOK,
     STATISTICS,
@@ -83,16 +83,24 @@ class _Work:
     """What a batch asks of one tenant and pack."""
 
     records: list[_Subject] = field(default_factory=list)
+    embedded: list[_Subject] = field(default_factory=list)
     commands: list[MatchCommanded] = field(default_factory=list)
 
     def divided(self, sides: tuple[str, str]) -> tuple[list[_Subject], list[_Subject]]:
         """The records of one round, those that people spoke of first, and the records left over."""
+        asked = self._asked(sides)
+        wanted = list(dict.fromkeys([*asked, *self.embedded]))
+        end = max(_ROUND_RECORDS, 2 * len(self.commands))
+        return wanted[:end], wanted[end:]
+
+    def unless_loading(self, sides: tuple[str, str]) -> set[_Subject]:
+        """Records that are to be matched for their vectors alone, which waits for the last source."""
+        return set(self.embedded).difference(self._asked(sides))
+
+    def _asked(self, sides: tuple[str, str]) -> list[_Subject]:
         left, right = sides
         spoken_of = [(left, one.left) for one in self.commands]
-        spoken_of += [(right, one.right) for one in self.commands]
-        wanted = list(dict.fromkeys([*spoken_of, *self.records]))
-        end = max(_ROUND_RECORDS, len(spoken_of))
-        return wanted[:end], wanted[end:]
+        return [*spoken_of, *((right, one.right) for one in self.commands), *self.records]
 
 
 class MatchProcessor:
@@ -122,15 +130,16 @@ class MatchProcessor:
 
     async def process(self, batch: Sequence[Incoming]) -> list[Outcome]:
         work: dict[Place, _Work] = defaultdict(_Work)
-        loading = await self._loading_tenants()
+        loading = await self._loading_tenants(batch)
         outcomes = [await self._take(record, work, loading) for record in batch]
         for place in sorted(work, key=lambda one: (one.tenant, one.pack)):
-            now, later = work[place].divided(self._rules_of(place).sides)
+            sides = self._rules_of(place).sides
+            now, later = work[place].divided(sides)
             if later:
                 marks = [record_item(place, side, one, "many at once") for side, one in later]
                 async with transaction(self._context.pool) as connection:
                     await mark_dirty(connection, self.worker, marks)
-            await self._match(place, now, work[place].commands)
+            await self._match(place, now, work[place].commands, work[place].unless_loading(sides))
         return outcomes
 
     async def process_dirty(self, items: Sequence[DirtyItem]) -> None:
@@ -148,8 +157,13 @@ class MatchProcessor:
                 await self._match(place, records[place][start : start + _MARKED_RECORDS], [])
                 await self._context.relay.flush()
 
-    async def _loading_tenants(self) -> frozenset[str]:
-        """Tenants of which a source is not complete, and results provisional."""
+    async def _loading_tenants(self, batch: Sequence[Incoming]) -> frozenset[str]:
+        """Tenants of which a source is being read, where the batch may hold much that is not for now.
+
+        Of a few records whose vectors have come that is learned under the lock.
+        """
+        if len(batch) <= _ROUND_RECORDS and all(one.topic != CORE_OPPORTUNITY for one in batch):
+            return frozenset()
         async with connection(self._context.pool) as borrowed:
             return await incomplete_tenants(borrowed)
 
@@ -189,22 +203,27 @@ class MatchProcessor:
                         "unknown_side", "side", f"pack {event.pack} has no side {event.side}"
                     )
                 if event.tenant not in loading:
-                    work[place].records.append((event.side, event.id))
+                    work[place].embedded.append((event.side, event.id))
             case MatchCommanded():
                 work[place].commands.append(event)
         return DONE
 
     async def _match(
-        self, place: Place, records: Sequence[_Subject], commands: Sequence[MatchCommanded]
+        self,
+        place: Place,
+        records: Sequence[_Subject],
+        commands: Sequence[MatchCommanded],
+        unless_loading: Collection[_Subject] = (),
     ) -> None:
         pack_rules = self._rules_of(place)
         left, right = pack_rules.sides
-        changed: dict[str, set[str]] = defaultdict(set)
-        for side, record_id in records:
-            changed[side].add(record_id)
         spoken_of = {left: {one.left for one in commands}, right: {one.right for one in commands}}
         async with transaction(self._context.pool) as matching:
             standing = await store.begin_matching(matching, place)
+            changed: dict[str, set[str]] = defaultdict(set)
+            for subject in records:
+                if not (standing.loading and subject in unless_loading):
+                    changed[subject[0]].add(subject[1])
             encoder = await self._encoder(standing.model)
             for command in commands:
                 await self._keep_verdict(matching, place, command)
@@ -221,9 +240,10 @@ class MatchProcessor:
                 changed=changed,
                 spoken_of=spoken_of,
             ).run()
-            events = [
-                self._event(place, after) for before, after in changes if _is_news(before, after)
-            ]
+            events = await beside(
+                store.write_pairs(matching, place, [after for _, after in changes]),
+                lambda: self._events(place, changes),
+            )
             await self._context.outbox.put(matching, events)
 
     async def _keep_verdict(
@@ -283,6 +303,10 @@ class MatchProcessor:
                 aliases=curated_aliases(pack),
             )
         return self._rules[place]
+
+    def _events(self, place: Place, changes: Sequence[Change]) -> list[OutboxMessage]:
+        """What others hear of changed pairs."""
+        return [self._event(place, after) for before, after in changes if _is_news(before, after)]
 
     def _event(self, place: Place, after: StoredPair) -> OutboxMessage:
         event = MatchScored(

@@ -11,16 +11,14 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 from hashlib import sha256
-from typing import Any
 
 import orjson
 
 from connectors.postgres import match_memory as memory
 from connectors.postgres import matches as store
 from connectors.postgres.matches import MatchInput, Pair, Place, StoredPair, Subject
-from connectors.postgres.pool import Connection
+from connectors.postgres.pool import Connection, beside
 from connectors.vectors.neighbours import Cosines, Neighbourhood, neighbourhood
 from connectors.vectors.port import RecordKey, VectorIndex
 from streams.match.assignment import Assignment, MatchState, Verdict, assign
@@ -31,10 +29,12 @@ from streams.match.records import MatchRecord, SemanticEvidence
 from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
 from streams.match.statistics import CorpusStatistics
-from workers.match_keys import ids_sharing_keys
+from workers.match_keys import Keyed, sharing_keys
+from workers.match_states import Standpoint
 from workers.matching_rules import MatchingRules
 
-_JSON = orjson.OPT_SERIALIZE_NUMPY
+Change = tuple[StoredPair | None, StoredPair]
+"""A pair before, if it was stored, and after."""
 
 
 @dataclass(slots=True)
@@ -52,18 +52,14 @@ class Round:
     changed: dict[str, set[str]]
     spoken_of: dict[str, set[str]] = field(default_factory=dict)
     _subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
-    _records: dict[tuple[str, str], MatchRecord] = field(default_factory=dict)
     _keys: dict[tuple[str, str], Sequence[MatchKey]] = field(default_factory=dict)
 
-    async def run(self) -> list[tuple[StoredPair | None, StoredPair]]:
-        """Matches under the tenant's lock, which the caller holds.
-
-        Returns each pair that changed as (before or None, after), already written.
-        """
-        await self._leave_out_unchanged()
+    async def run(self) -> list[Change]:
+        """Matches under the tenant's lock, which the caller holds; returns what is to be written."""
+        news = await self._leave_out_unchanged()
         if not any(self.changed.values()):
             return []
-        scored, touched = await self._score_changed()
+        scored, touched = await self._score_changed(news)
         left, right = self.rules.sides
         component = await store.component_of(
             self.connection, self.place, touched[left], touched[right]
@@ -86,24 +82,26 @@ class Round:
             policy=self.rules.assignment,
             merged=self._merged(),
         )
-        return await self._write(assignment, pool, component, known, touched)
+        return await self._changes(assignment, pool, component, known, touched)
 
-    async def _leave_out_unchanged(self) -> None:
+    async def _leave_out_unchanged(self) -> dict[tuple[str, str], MatchInput]:
         """A new version that says nothing new to the matcher is not matched again.
 
-        Records that a person spoke of are. Of what is new the candidate keys are written.
+        Records that a person spoke of are. Returns what is new, to be kept.
         """
+        news: dict[tuple[str, str], MatchInput] = {}
         for side, ids in self.changed.items():
-            await self._load({side: ids})
+            kind = self.rules.policy.subject
+            found = await store.read_changed(self.connection, self.place, kind, side, ids)
+            self._subjects.update({(side, one): read for one, (read, _) in found.items() if read})
             hashes = await self._held_hashes(side, ids)
-            inputs = {
-                one: MatchInput(
-                    self._fingerprint(side, one, hashes.get(one)), self._keys_of(side, one)
-                )
-                for one in sorted(ids)
-            }
-            new = await store.keep_inputs(self.connection, self.place, side, inputs)
-            self.changed[side] = new | (ids & self.spoken_of.get(side, set()))
+            for one in sorted(ids):
+                fingerprint = self._fingerprint(side, one, hashes.get(one))
+                if fingerprint != found[one][1]:
+                    news[side, one] = MatchInput(fingerprint, self._keys_of(side, one))
+            spoken_of = self.spoken_of.get(side, set())
+            self.changed[side] = {one for one in ids if (side, one) in news or one in spoken_of}
+        return news
 
     async def _held_hashes(self, side: str, ids: Collection[str]) -> dict[str, list[str | None]]:
         """Hashes of the texts whose vectors the index holds, by record id."""
@@ -135,25 +133,34 @@ class Round:
         }
         return sha256(orjson.dumps(told)).hexdigest()[:32]
 
-    async def _score_changed(self) -> tuple[list[ScoredPair], dict[str, set[str]]]:
-        """The pairs of the changed records scored anew, and every record they touch, by side."""
-        touched = {side: set(self.changed.get(side, ())) for side in self.rules.sides}
+    async def _score_changed(
+        self, news: Mapping[tuple[str, str], MatchInput]
+    ) -> tuple[list[ScoredPair], dict[str, set[str]]]:
+        """The pairs of the changed records scored anew, and every record they touch, by side.
+
+        What is new is kept meanwhile.
+        """
         changed = [
             record
             for side in self.rules.sides
             for record_id in sorted(self.changed.get(side, ()))
             if (record := self._record(side, record_id)) is not None
         ]
-        near, keyed = await asyncio.gather(
-            asyncio.gather(*map(self._neighbourhood, changed)),
-            ids_sharing_keys(
+        near, (keyed, read) = await asyncio.gather(
+            self._neighbourhoods(changed),
+            sharing_keys(
                 self.connection,
                 self.place,
                 self.rules,
                 self.statistics,
-                [(one.side, self._keys_of(one.side, one.id)) for one in changed],
+                [
+                    Keyed(one.side, one.id, frozenset(self._keys_of(one.side, one.id)))
+                    for one in changed
+                ],
             ),
         )
+        for subject in read:
+            self._subjects.setdefault((subject.side, subject.id), subject)
         found = await self._candidates(changed, keyed, near)
         semantic = await asyncio.gather(
             *(
@@ -161,12 +168,15 @@ class Round:
                 for one, them in zip(near, found, strict=True)
             )
         )
-        pairs: dict[tuple[str, str], ScoredPair] = {}
-        for record, candidates, cosines in zip(changed, found, semantic, strict=True):
-            for pair in self._scored(record, candidates, cosines):
-                pairs[pair.left_id, pair.right_id] = pair
-                touched[pair.left_side].add(pair.left_id)
-                touched[pair.right_side].add(pair.right_id)
+        scored = await beside(
+            store.keep_inputs(self.connection, self.place, news),
+            lambda: list(map(self._scored, changed, found, semantic)),
+        )
+        touched = {side: set(self.changed.get(side, ())) for side in self.rules.sides}
+        pairs = {(pair.left_id, pair.right_id): pair for some in scored for pair in some}
+        for left, right in pairs:
+            touched[self.rules.sides[0]].add(left)
+            touched[self.rules.sides[1]].add(right)
         return [pairs[key] for key in sorted(pairs)], touched
 
     async def _candidates(
@@ -211,17 +221,26 @@ class Round:
             semantic,
             left_side=self.rules.sides[0],
             literal=self.rules.literal,
+            worth=self.rules.worth,
         )
         return [one for one in scored if self.rules.keeps(one)]
 
-    async def _neighbourhood(self, record: MatchRecord) -> Neighbourhood:
-        if self.index is None:
-            return Neighbourhood.none()
-        other = self.rules.other(record.side)
-        key = RecordKey(self.place.tenant, self.place.pack, record.side, record.id)
-        policy = self.rules.policy
-        return await neighbourhood(
-            self.index, key, other, top_k=policy.neighbours, least_cosine=policy.neighbour_cosine
+    async def _neighbourhoods(self, records: Sequence[MatchRecord]) -> list[Neighbourhood]:
+        """What the index says around each record."""
+        index, place, policy = self.index, self.place, self.rules.policy
+        if index is None:
+            return [Neighbourhood.none()] * len(records)
+        return await asyncio.gather(
+            *(
+                neighbourhood(
+                    index,
+                    RecordKey(place.tenant, place.pack, one.side, one.id),
+                    self.rules.other(one.side),
+                    top_k=policy.neighbours,
+                    least_cosine=policy.neighbour_cosine,
+                )
+                for one in records
+            )
         )
 
     async def _load(self, wanted: Mapping[str, Iterable[str]]) -> None:
@@ -235,13 +254,10 @@ class Round:
 
     def _record(self, side: str, record_id: str) -> MatchRecord | None:
         """The record as the matcher sees it; None where it is gone or no subject of matching."""
-        place = side, record_id
-        if place not in self._records:
-            subject, rules = self._subjects.get(place), self.rules
-            if subject is None or subject.deleted or not rules.policy.admits(side, subject.fields):
-                return None
-            self._records[place] = rules.record(side, record_id, subject.fields)
-        return self._records[place]
+        subject = self._subjects.get((side, record_id))
+        if subject is None or subject.deleted:
+            return None
+        return self.rules.read(side, record_id, subject.text)
 
     def _keys_of(self, side: str, record_id: str) -> Sequence[MatchKey]:
         """The candidate keys of a record's present state; none of one that is gone."""
@@ -294,14 +310,14 @@ class Round:
             for one in spoken.values()
         ]
 
-    async def _write(
+    async def _changes(
         self,
         assignment: Assignment,
         pool: Sequence[ScoredPair],
         component: Sequence[StoredPair],
         known: Mapping[Pair, ScoredPair],
         touched: Mapping[str, set[str]],
-    ) -> list[tuple[StoredPair | None, StoredPair]]:
+    ) -> list[Change]:
         left, right = self.rules.sides
         before = {one.pair: one for one in component}
         settled = {(one.left_id, one.right_id): one for one in (*pool, *assignment.pairs)}
@@ -313,66 +329,15 @@ class Round:
         before |= await store.stored_pairs(
             self.connection, self.place, [pair for pair in elsewhere if pair not in before]
         )
-        changes: list[tuple[StoredPair | None, StoredPair]] = []
+        standpoint = Standpoint(self.provisional, self.encoder or "", self.rules.matcher_version)
+        changes: list[Change] = []
         for state in assignment.states:
             pair = state.left[1], state.right[1]
             found, scored = before.get(pair), settled.get(pair)
-            if found is None or not self._says(found, state, scored, known.get(pair)):
-                changes.append((found, self._stored(state, scored, found)))
-        await store.write_pairs(self.connection, self.place, [after for _, after in changes])
+            if found is None or not standpoint.says(found, state, scored, known.get(pair)):
+                after = standpoint.stored(state, scored, found, self._committed_at(*pair))
+                changes.append((found, after))
         return changes
-
-    def _says(
-        self,
-        before: StoredPair,
-        state: MatchState,
-        pair: ScoredPair | None,
-        known: ScoredPair | None,
-    ) -> bool:
-        """Whether the stored pair says the same already; `known` is how it was scored, if it lives."""
-        return (
-            before.status == state.status
-            and before.live == (pair is not None)
-            and before.reason == state.reason
-            and before.decided_by == state.decided_by
-            and before.confidence_method == state.method
-            and before.confidence == _decimal(state.confidence, 4)
-            and before.probability == _decimal(state.probability, 6)
-            and before.rank_score == _decimal(state.rank_score, 6)
-            and before.ambiguous == state.ambiguous
-            and before.alternative == state.alternative
-            and before.provisional == self.provisional
-            and before.matcher_version == self.rules.matcher_version
-            and (pair == known or _as_stored(pair) == before.scored)
-        )
-
-    def _stored(
-        self, state: MatchState, pair: ScoredPair | None, before: StoredPair | None
-    ) -> StoredPair:
-        left, right = state.left[1], state.right[1]
-        return StoredPair(
-            left=left,
-            right=right,
-            match_id=state.match_id,
-            version=(before.version if before else 0) + 1,
-            status=state.status,
-            confidence=_decimal(state.confidence, 4),
-            confidence_method=state.method,
-            probability=_decimal(state.probability, 6),
-            rank_score=_decimal(state.rank_score, 6),
-            ambiguous=state.ambiguous,
-            provisional=self.provisional,
-            alternative=state.alternative,
-            live=pair is not None,
-            evidence=_evidence(state, pair),
-            state=state.to_json(),
-            reason=state.reason,
-            model_version=self.encoder or "",
-            matcher_version=self.rules.matcher_version,
-            decided_by=state.decided_by,
-            decided_at=datetime.fromisoformat(state.decided_at) if state.decided_at else None,
-            source_committed_at=self._committed_at(left, right),
-        )
 
     def _committed_at(self, left: str, right: str) -> datetime | None:
         """When the newest of the changes that make the pair what it is was committed.
@@ -383,17 +348,3 @@ class Round:
         changed = {(side, one) for side, ids in self.changed.items() for one in ids}
         found = [self._subjects.get(one) for one in (pair if pair & changed else pair | changed)]
         return max((one.committed_at for one in found if one and one.committed_at), default=None)
-
-
-def _evidence(state: MatchState, pair: ScoredPair | None) -> dict[str, Any]:
-    scored = pair.to_json() if pair else {}
-    return scored | {name: getattr(state, name) for name in store.OF_ASSIGNMENT}
-
-
-def _decimal(value: float, places: int) -> Decimal:
-    return Decimal(str(round(value, places)))
-
-
-def _as_stored(pair: ScoredPair | None) -> Any:
-    """The pair as it is read back: JSON turns tuples into lists."""
-    return orjson.loads(orjson.dumps(pair.to_json(), option=_JSON)) if pair else None

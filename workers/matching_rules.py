@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
+import orjson
+
 from streams.match.aliases import AliasTable
+from streams.match.arrays import Flags, Floats
 from streams.match.assignment import AssignmentPolicy
-from streams.match.literal import LiteralPolicy
+from streams.match.deal_comparisons import linked
+from streams.match.literal import LiteralEvidence, LiteralPolicy
 from streams.match.model import MatcherModel
+from streams.match.pairs import PairTable
 from streams.match.policy import MatchingPolicy
+from streams.match.prepared import RECORDS_KEPT
 from streams.match.records import MatchRecord
 from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
@@ -22,9 +29,6 @@ _PLAUSIBLE_LOG_ODDS = -2.944
 """A probability of 0.05."""
 _SPEAKS_AGAINST = 0.5
 """Companies that are less likely one than this share of what is said without any evidence."""
-
-_LINKS = (("accounts", "shared"), ("contacts", "email_same"), ("identifiers", "names_the_other"))
-"""What two records say of each other whatever their companies are called, by comparison."""
 
 _ALIASES_FILE = "company_aliases.txt"
 
@@ -52,6 +56,19 @@ class MatchingRules:
         found = self.policy.record(side, record_id, fields, self.partner_domains)
         return self.aliases.applied_to(found)
 
+    @cached_property
+    def read(self) -> Callable[[str, str, str], MatchRecord | None]:
+        """By side, id and the JSON of its fields a core record as the matcher sees it; None of one that
+        is no subject of matching.
+
+        What it read is kept for a while: a company's deals are read at each change of one of them.
+        """
+        return lru_cache(maxsize=RECORDS_KEPT)(self._read)
+
+    def _read(self, side: str, record_id: str, text: str) -> MatchRecord | None:
+        fields = orjson.loads(text)
+        return self.record(side, record_id, fields) if self.policy.admits(side, fields) else None
+
     def with_learned(self, names: Iterable[Sequence[str]]) -> MatchingRules:
         """These rules with names that people confirmed as those of one company."""
         return replace(self, aliases=self.aliases.and_learned(names))
@@ -75,19 +92,21 @@ class MatchingRules:
         left, right = self.sides
         return right if side == left else left
 
-    def keeps(self, pair: ScoredPair) -> bool:
-        """Whether a pair is a candidate: plausible, or claimed by the literal rule (MATCH-10, AM-1).
+    def worth(self, table: PairTable, company: Floats, literal: Sequence[LiteralEvidence]) -> Flags:
+        """Pairs that may be candidates, by what is known before their deals are compared.
 
-        A literal claim for review alone, as unproven vectors make many, needs the company's evidence;
-        deals that are alike are no candidate where the companies speak against it, unless an account,
+        Deals that are alike are no candidate where the companies speak against it, unless an account,
         a mailbox or an id links them: a company that was renamed and moved has nothing else in common.
         """
-        if pair.literal.band == "high":
+        claimed = np.array([one.band == "high" for one in literal], dtype=bool)
+        return claimed | (company >= self.nothing_known * _SPEAKS_AGAINST) | linked(table)
+
+    def keeps(self, pair: ScoredPair) -> bool:
+        """Whether a pair that was `worth` its score is a candidate: plausible, or claimed by the
+        literal rule (MATCH-10, AM-1).
+
+        A literal claim for review alone, as unproven vectors make many, needs the company's evidence.
+        """
+        if pair.literal.band == "high" or pair.log_odds >= _PLAUSIBLE_LOG_ODDS:
             return True
-        if pair.log_odds >= _PLAUSIBLE_LOG_ODDS:
-            return pair.company_probability >= self.nothing_known * _SPEAKS_AGAINST or _linked(pair)
         return pair.literal.band == "review" and pair.company_probability >= 0.5
-
-
-def _linked(pair: ScoredPair) -> bool:
-    return any(pair.found(comparison, feature) for comparison, feature in _LINKS)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -38,26 +39,31 @@ class EncoderModel:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a round of matching rests on: `provisional` while a source of the tenant has not arrived
-    whole (guarantee 7), the version of the frozen `statistics` and the encoder whose vectors are in
-    use, each None before the first.
+    """What a round of matching rests on: whether a source of the tenant is `loading`, `provisional`
+    until all have arrived whole (guarantee 7), the version of the frozen `statistics` and the encoder
+    whose vectors are in use, each None before the first.
     """
 
+    loading: bool
     provisional: bool
     statistics: int | None
     model: EncoderModel | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
-    """A core record as the matcher reads it."""
+    """A core record as the matcher reads it; `text` is the JSON of its fields."""
 
     side: str
     id: str
     version: int
     deleted: bool
-    fields: Mapping[str, Any]
+    text: str
     committed_at: datetime | None
+
+    @cached_property
+    def fields(self) -> Mapping[str, Any]:
+        return orjson.loads(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ async def begin_matching(connection: Connection, place: Place) -> Standing:
     model = None
     if row["model_id"] is not None:
         model = EncoderModel(row["model_id"], row["dimension"], row["vocabulary_size"])
-    return Standing(row["provisional"], row["statistics"], model)
+    return Standing(row["loading"], row["provisional"], row["statistics"], model)
 
 
 async def read_subjects(
@@ -148,17 +154,45 @@ async def read_subjects(
         side,
         sorted(set(ids)),
     )
+    return {row["id"]: _subject(side, row) for row in rows}
+
+
+async def read_changed(
+    connection: Connection, place: Place, kind: str, side: str, ids: Iterable[str]
+) -> dict[str, tuple[Subject | None, str | None]]:
+    """Each record, None of an unknown id, and the fingerprint that it was last matched with."""
+    rows = await connection.fetch(
+        """select w.id as wanted, r.*, i.fingerprint
+             from unnest($5::text[]) as w(id)
+             left join lateral (
+               select id, version, deleted, fields::text as fields, source_committed_at
+                 from core.records
+                where tenant = $1 and pack = $2 and kind = $3 and side = $4 and id = w.id
+               offset 0) r on true
+             left join lateral (
+               select fingerprint from core.match_inputs
+                where tenant = $1 and pack = $2 and side = $4 and id = w.id offset 0) i on true""",
+        place.tenant,
+        place.pack,
+        kind,
+        side,
+        sorted(set(ids)),
+    )
     return {
-        row["id"]: Subject(
-            side,
-            row["id"],
-            row["version"],
-            row["deleted"],
-            orjson.loads(row["fields"]),
-            row["source_committed_at"],
-        )
+        row["wanted"]: (_subject(side, row) if row["id"] is not None else None, row["fingerprint"])
         for row in rows
     }
+
+
+def _subject(side: str, row: Mapping[str, Any]) -> Subject:
+    return Subject(
+        side,
+        row["id"],
+        row["version"],
+        row["deleted"],
+        row["fields"],
+        row["source_committed_at"],
+    )
 
 
 async def subject_ids(connection: Connection, place: Place, kind: str, side: str) -> list[str]:
@@ -175,68 +209,65 @@ async def subject_ids(connection: Connection, place: Place, kind: str, side: str
 
 
 async def keep_inputs(
-    connection: Connection, place: Place, side: str, inputs: Mapping[str, MatchInput]
-) -> set[str]:
-    """Notes what records are matched with in this transaction; the ids of which it is news.
-
-    Those have exactly the given candidate keys from now on.
-    """
-    keys = [(*key, id) for id, one in inputs.items() for key in dict.fromkeys(one.keys)]
-    rows = await connection.fetch(
-        """with news as (
-             insert into core.match_inputs as known (tenant, pack, side, id, fingerprint)
-             select $1, $2, $3, * from unnest($4::text[], $5::text[])
-             on conflict (tenant, pack, side, id) do update set fingerprint = excluded.fingerprint
-              where known.fingerprint <> excluded.fingerprint
-             returning id),
-           wanted as (
-             select w.* from unnest($6::text[], $7::text[], $8::text[]) as w(kind, value, id)
-              where w.id in (select id from news)),
+    connection: Connection, place: Place, inputs: Mapping[tuple[str, str], MatchInput]
+) -> None:
+    """Notes what records, by side and id, are matched with; they have exactly the given keys now."""
+    keys = [(side, *key, id) for (side, id), one in inputs.items() for key in set(one.keys)]
+    await connection.execute(
+        """with wanted as (
+             select * from unnest($6::text[], $7::text[], $8::text[], $9::text[])
+               as w(side, kind, value, id)),
+           noted as (
+             insert into core.match_inputs (tenant, pack, side, id, fingerprint)
+             select $1, $2, * from unnest($3::text[], $4::text[], $5::text[])
+             on conflict (tenant, pack, side, id) do update set fingerprint = excluded.fingerprint),
            gone as (
-             delete from core.match_keys k using news
-              where k.tenant = $1 and k.pack = $2 and k.side = $3 and k.id = news.id
-                and not exists (select from wanted w
-                                 where w.kind = k.kind and w.value = k.value and w.id = k.id)),
-           written as (
-             insert into core.match_keys (tenant, pack, side, kind, value, id)
-             select $1, $2, $3, w.* from wanted w on conflict do nothing)
-           select id from news""",
+             delete from core.match_keys k using unnest($3::text[], $4::text[]) as changed(side, id)
+              where k.tenant = $1 and k.pack = $2 and k.side = changed.side and k.id = changed.id
+                and (k.side, k.kind, k.value, k.id) not in (select * from wanted))
+           insert into core.match_keys (tenant, pack, side, kind, value, id)
+           select $1, $2, * from wanted on conflict do nothing""",
         place.tenant,
         place.pack,
-        side,
-        list(inputs),
+        [side for side, _ in inputs],
+        [id for _, id in inputs],
         [one.fingerprint for one in inputs.values()],
-        [one[0] for one in keys],
-        [one[1] for one in keys],
-        [one[2] for one in keys],
+        *([one[at] for one in keys] for at in range(4)),
     )
-    return {row["id"] for row in rows}
 
 
-async def ids_by_keys(
-    connection: Connection, place: Place, side: str, keys: Sequence[Key], limit: int
-) -> dict[Key, list[str]]:
-    """For each key the ids of records of `side` that hold it, the smallest `limit` ids at most."""
+async def subjects_by_keys(
+    connection: Connection, place: Place, kind: str, side: str, keys: Sequence[Key], limit: int
+) -> list[tuple[Subject, list[Key]]]:
+    """The records of `side` that hold any of the keys, each with those it holds.
+
+    Of one key the smallest `limit` ids at most are found.
+    """
     if not keys:
-        return {}
+        return []
     rows = await connection.fetch(
-        """select w.kind, w.value, found.id
-             from unnest($4::text[], $5::text[]) as w(kind, value),
-                  lateral (select k.id from core.match_keys k
-                            where k.tenant = $1 and k.pack = $2 and k.side = $3
-                              and k.kind = w.kind and k.value = w.value
-                            order by k.id limit $6) as found""",
+        """with found as materialized (
+             select held.id, array_agg(w.at) as positions
+               from unnest($5::text[], $6::text[]) with ordinality as w(kind, value, at),
+                    lateral (select k.id from core.match_keys k
+                              where k.tenant = $1 and k.pack = $2 and k.side = $4
+                                and k.kind = w.kind and k.value = w.value
+                              order by k.id limit $7) as held
+              group by held.id)
+           select found.positions, r.* from found cross join lateral (
+             select id, version, deleted, fields::text as fields, source_committed_at
+               from core.records
+              where tenant = $1 and pack = $2 and kind = $3 and side = $4 and id = found.id
+             offset 0) r""",
         place.tenant,
         place.pack,
+        kind,
         side,
         [key[0] for key in keys],
         [key[1] for key in keys],
         limit,
     )
-    found: dict[Key, list[str]] = {}
-    for row in rows:
-        found.setdefault((row["kind"], row["value"]), []).append(row["id"])
-    return found
+    return [(_subject(side, row), [keys[at - 1] for at in row["positions"]]) for row in rows]
 
 
 async def component_of(
@@ -298,16 +329,18 @@ async def write_pairs(connection: Connection, place: Place, pairs: Sequence[Stor
     """Writes pairs under the tenant's lock; those that leave `auto` or `confirmed` go first."""
     if pairs:
         ordered = sorted(pairs, key=lambda one: one.status in {"auto", "confirmed"})
-        await connection.executemany(_WRITE, [_parameters(place, one) for one in ordered])
+        columns = zip(*map(_values, ordered), strict=True)
+        await connection.execute(_WRITE, place.tenant, place.pack, *columns)
 
 
 _WRITE = """
 insert into core.matches (tenant, pack, left_id, right_id, match_id, version, status, confidence,
   confidence_method, probability, rank_score, ambiguous, provisional, alternative, live, evidence,
-  state, reason, model_version, matcher_version, decided_by, decided_at,
-  source_committed_at)
-values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16::jsonb,$17::jsonb,$18,$19,$20,$21,
-  $22,$23)
+  state, reason, model_version, matcher_version, decided_by, decided_at, source_committed_at)
+select $1, $2, * from unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+  $8::numeric[], $9::text[], $10::numeric[], $11::numeric[], $12::bool[], $13::bool[], $14::bool[],
+  $15::bool[], $16::json[], $17::json[], $18::text[], $19::text[], $20::text[], $21::text[],
+  $22::timestamptz[], $23::timestamptz[])
 on conflict (tenant, pack, left_id, right_id) do update set
   version = excluded.version, status = excluded.status, confidence = excluded.confidence,
   confidence_method = excluded.confidence_method, probability = excluded.probability,
@@ -321,10 +354,8 @@ on conflict (tenant, pack, left_id, right_id) do update set
 """
 
 
-def _parameters(place: Place, one: StoredPair) -> tuple[Any, ...]:
+def _values(one: StoredPair) -> tuple[Any, ...]:
     return (
-        place.tenant,
-        place.pack,
         one.left,
         one.right,
         one.match_id,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -11,6 +13,7 @@ from schemas.results import Retryable
 
 Connection = asyncpg.Connection
 Pool = asyncpg.Pool
+Result = TypeVar("Result")
 
 _DRIVER_ERRORS = (
     asyncpg.PostgresError,
@@ -124,3 +127,13 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
     """A pooled connection in autocommit mode, for reads; outages become `Retryable`."""
     async with _borrowed(pool) as borrowed, outages_are_retryable():
         yield borrowed
+
+
+async def beside(statement: Coroutine[Any, Any, object], work: Callable[[], Result]) -> Result:
+    """Does `work` while the database executes a statement; ends when both have."""
+    executed = asyncio.ensure_future(statement)
+    await asyncio.sleep(0)  # which sends it
+    try:
+        return work()
+    finally:
+        await executed

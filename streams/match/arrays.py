@@ -90,8 +90,15 @@ def alike(
 ) -> Floats:
     """The similarity of every two texts of equal place, by a rapidfuzz scorer, over `scale`."""
     workers = -1 if len(lefts) > _WORTH_THREADS else 1
-    found = process.cpdist(list(lefts), list(rights), scorer=scorer, workers=workers)
+    found = process.cpdist(lefts, rights, scorer=scorer, workers=workers)
     return np.asarray(found, dtype=np.float64) / scale
+
+
+def exactly_alike(
+    lefts: Sequence[str], rights: Sequence[str], scorer: Callable[..., float]
+) -> Floats:
+    """As `alike`, to the last digit: for what a threshold is held against."""
+    return np.asarray(process.cpdist(lefts, rights, scorer=scorer, dtype=np.float64))
 
 
 def matching_positions(

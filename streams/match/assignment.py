@@ -290,10 +290,9 @@ def _is_ambiguous(pair: ScoredPair, policy: AssignmentPolicy) -> bool:
     """Whether a rival is so near that a person must choose (never for an identifier, MATCH-8)."""
     if pair.literal.identifier:
         return False
-    own = pair.deal_probability if pair.deal_probability is not None else pair.company_probability
     return any(
         rival.probability >= 0.5
-        and abs(own - rival.probability) < policy.tie_margin
+        and abs(pair.by_itself - rival.probability) < policy.tie_margin
         and abs(rival.margin) < _TIED_LOG_ODDS
         for rival in (pair.left_rival, pair.right_rival)
         if rival

@@ -149,8 +149,18 @@ def _product_names(left: PreparedRecord, right: PreparedRecord) -> Values:
     return "; ".join(left.record.products) or None, "; ".join(right.record.products) or None
 
 
+def linked(table: PairTable) -> Flags:
+    """Where an account, a mailbox or an id links two records, whatever their companies are called."""
+    shared = (table.shared(of)[0] > 0 for of in (_account_numbers, _emails))
+    return np.logical_or.reduce([*shared, _named(table)])
+
+
+def _emails(record: PreparedRecord) -> Sequence[str]:
+    return record.record.contact_emails
+
+
 def _contacts(table: PairTable) -> Sequence[Floats]:
-    emails = table.shared(lambda record: record.record.contact_emails)
+    emails = table.shared(_emails)
     whole = table.shared(lambda record: record.people)
     short = table.shared(lambda record: sorted({s for p in record.people for s in _initialled(p)}))
     mail_known = (emails[1] > 0) & (emails[2] > 0)
@@ -199,10 +209,12 @@ def _owners(left: PreparedRecord, right: PreparedRecord) -> Values:
 
 
 def _accounts(table: PairTable) -> Sequence[Floats]:
-    shared, left, right = table.shared(
-        lambda record: [account.lstrip("0") for account in record.record.account_ids]
-    )
+    shared, left, right = table.shared(_account_numbers)
     return [flags(shared > 0), flags((shared == 0) & (left > 0) & (right > 0))]
+
+
+def _account_numbers(record: PreparedRecord) -> Sequence[str]:
+    return [account.lstrip("0") for account in record.record.account_ids]
 
 
 def _account_ids(left: PreparedRecord, right: PreparedRecord) -> Values:
@@ -211,15 +223,20 @@ def _account_ids(left: PreparedRecord, right: PreparedRecord) -> Values:
 
 def _hints(table: PairTable) -> Sequence[Floats]:
     """Ids that one record holds of the other: hints, never keys (AM-8)."""
-    named_by_right = table.crossed_shared(_own_id, _hint_ids)[0]
-    named_by_left = table.crossed_shared(_hint_ids, _own_id)[0]
     common, of_left, of_right = table.shared(_hint_ids)
-    named = (named_by_right > 0) | (named_by_left > 0)
+    named = _named(table)
     return [
         flags(named),
         flags(~named & (common > 0)),
         flags(~named & ((of_left > 0) | (of_right > 0))),
     ]
+
+
+def _named(table: PairTable) -> Flags:
+    """Where one record holds the other's id."""
+    by_right = table.crossed_shared(_own_id, _hint_ids)[0]
+    by_left = table.crossed_shared(_hint_ids, _own_id)[0]
+    return (by_right > 0) | (by_left > 0)
 
 
 def _own_id(record: PreparedRecord) -> Sequence[str]:

@@ -6,13 +6,15 @@ candidates and guards against a literal pass that the rest of the evidence contr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
 
+from streams.match.arrays import Floats, exactly_alike
 from streams.match.model import encoder_family
 from streams.match.plain import fields_of
 from streams.match.prepared import PreparedRecord
@@ -67,15 +69,28 @@ class LiteralEvidence:
 
 
 def literal_evidence(
+    pairs: Sequence[tuple[PreparedRecord, PreparedRecord]],
+    semantic: Sequence[SemanticEvidence | None],
+    policy: LiteralPolicy,
+) -> list[LiteralEvidence]:
+    """What MATCH-4 to MATCH-6 and MATCH-10 say of pairs that nobody confirmed, in order."""
+    return [
+        _evidence(left, right, vectors, fuzzy, policy)
+        for (left, right), vectors, fuzzy in zip(
+            pairs, semantic, fuzzy_similarities(pairs), strict=True
+        )
+    ]
+
+
+def _evidence(
     left: PreparedRecord,
     right: PreparedRecord,
     semantic: SemanticEvidence | None,
+    fuzzy: float,
     policy: LiteralPolicy,
 ) -> LiteralEvidence:
-    """What MATCH-4 to MATCH-6 and MATCH-10 say of a pair that nobody confirmed."""
     identifier = _identifier(left, right)
     domain = bool(set(left.domains[:1]) & set(right.domains[:1])) if left.domains else False
-    fuzzy = fuzzy_similarity(left, right)
     identity = _unit(semantic.identity) if semantic else None
     confidence, method = _confidence(identifier, domain, fuzzy, identity, semantic, policy)
     scores: dict[str, float | None] = {
@@ -109,13 +124,25 @@ def band_of(confidence: float, policy: LiteralPolicy) -> Band:
     return "review" if confidence >= policy.confidence_threshold else "none"
 
 
-def fuzzy_similarity(left: PreparedRecord, right: PreparedRecord) -> float:
+def fuzzy_similarities(pairs: Sequence[tuple[PreparedRecord, PreparedRecord]]) -> list[float]:
     """The best of Jaro-Winkler and token-set ratio over names and aliases (MATCH-4d), 4 decimals."""
-    best = 0.0
-    for mine in left.spellings:
-        for its in right.spellings:
-            best = max(best, JaroWinkler.similarity(mine, its), token_set_ratio(mine, its) / 100.0)
-    return round(best, 4)
+    spelled = [
+        (row, mine, its)
+        for row, (left, right) in enumerate(pairs)
+        for mine in left.spellings
+        for its in right.spellings
+    ]
+    best = [0.0] * len(pairs)
+    if spelled:
+        lefts, rights = [mine for _, mine, _ in spelled], [its for _, _, its in spelled]
+        likeness: Floats = np.maximum(
+            exactly_alike(lefts, rights, JaroWinkler.similarity),
+            exactly_alike(lefts, rights, token_set_ratio) / 100.0,
+        )
+        found: list[float] = likeness.tolist()
+        for (row, _, _), one in zip(spelled, found, strict=True):
+            best[row] = max(best[row], one)
+    return [round(one, 4) for one in best]
 
 
 def _confidence(

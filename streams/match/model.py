@@ -54,7 +54,7 @@ class Logistic:
 
 def clipped(log_odds: Floats) -> Floats:
     """Log-odds within [-12, 12], rounded to 8 decimals."""
-    return np.round(np.clip(log_odds, -_LIMIT, _LIMIT), 8)
+    return log_odds.clip(-_LIMIT, _LIMIT).round(8)
 
 
 def probability(log_odds: float | Floats) -> Any:

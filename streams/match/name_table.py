@@ -11,7 +11,8 @@ import numpy as np
 from streams.match.arrays import MISSING, Flags, Floats, Integers, Interner, Ragged, listed
 from streams.match.prepared import PreparedRecord
 from streams.match.statistics import CorpusStatistics
-from streams.normalise.company_names import CompanyName
+from streams.normalise.company_names import CompanyName, is_descriptor
+from streams.normalise.countries import COUNTRY_WORDS
 
 if TYPE_CHECKING:
     from streams.match.pairs import PairTable
@@ -33,8 +34,8 @@ class NameTable:
         self.joins = Ragged.of([self._joined(name) for name in self.names])
         self.initials = {length: self._initials(length) for length in (2, 3, 4)}
         lengths = left.lengths[table.left_index] * right.lengths[table.right_index]
-        self.pair = np.repeat(np.arange(len(table)), lengths)
-        within = np.arange(len(self.pair)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        self.pair = np.arange(len(table)).repeat(lengths)
+        within = np.arange(len(self.pair)) - (lengths.cumsum() - lengths).repeat(lengths)
         width = right.lengths[table.right_index][self.pair]
         row_left, row_right = table.left_index[self.pair], table.right_index[self.pair]
         self.left_name = left.values[left.starts[row_left] + within // np.maximum(width, 1)]
@@ -120,3 +121,16 @@ class Vocabulary:
         """Each word's weight, from 0 to 1."""
         weight = self._statistics.word_weight
         return np.array([weight(word) for word in self.words], dtype=np.float64)
+
+    @cached_property
+    def is_core(self) -> Flags:
+        """Which words are neither descriptors nor countries."""
+        return (
+            np.array([not is_descriptor(word) for word in self.words], dtype=bool)
+            & ~self.is_country
+        )
+
+    @cached_property
+    def is_country(self) -> Flags:
+        """Which words name a country."""
+        return np.array([word in COUNTRY_WORDS for word in self.words], dtype=bool)

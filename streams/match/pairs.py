@@ -75,6 +75,18 @@ class PairTable:
         """The two records of pair `row`."""
         return self.left[int(self.left_index[row])], self.right[int(self.right_index[row])]
 
+    def of_rows(self, rows: Integers) -> PairTable:
+        """A table of some of the pairs."""
+        semantic = self.semantic
+        return PairTable(
+            self.left,
+            self.right,
+            self.left_index[rows],
+            self.right_index[rows],
+            self.statistics,
+            semantic if semantic is None else [semantic[row] for row in listed(rows)],
+        )
+
     def codes(
         self, value: Callable[[PreparedRecord], Hashable | None]
     ) -> tuple[Integers, Integers]:

@@ -23,6 +23,7 @@ from streams.normalise.domains import domain_label
 from streams.normalise.name_words import STOP_WORDS
 
 MAXIMUM_NAMES = 8
+RECORDS_KEPT = 8_192
 MAXIMUM_WORDED = 4_000
 _FORMERLY = re.compile(
     r"\b(?:formerly|previously)(?: known as| called| named)?,? "
@@ -162,7 +163,7 @@ class PreparedRecord:
         return tuple(dict.fromkeys(n for n in numbers if n and not _YEAR.fullmatch(n)))
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=RECORDS_KEPT)
 def prepared(record: MatchRecord) -> PreparedRecord:
     """The record prepared, kept for a while: a changed record meets the same ones again."""
     return PreparedRecord.from_record(record)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.match.arrays import Flags, Floats, Integers
+from streams.match.arrays import Flags, Floats, Integers, side_by_side
 
 COLUMNS = (
     "log_odds",
@@ -89,11 +89,11 @@ def rivalry(
 
 
 def _features(log_odds: Floats, left_rival: Integers, right_rival: Integers) -> Floats:
-    columns = [np.clip(log_odds, -10.0, 10.0) / _SCALE]
+    columns = [log_odds.clip(-10.0, 10.0) / _SCALE]
     for rival in (left_rival, right_rival):
         other = np.where(rival >= 0, np.maximum(log_odds[rival], NO_RIVAL), NO_RIVAL)
-        margin = np.clip(log_odds - other, -_SCALE, _SCALE) / _SCALE
+        margin = (log_odds - other).clip(-_SCALE, _SCALE) / _SCALE
         columns += [margin, np.minimum(margin, 0.0)]
     columns += [(columns[margin] <= 0.0).astype(np.float64) for margin in (1, 3)]
     columns += [(np.abs(columns[margin]) < _TIED).astype(np.float64) for margin in (1, 3)]
-    return np.stack(columns, axis=1)
+    return side_by_side(columns, len(log_odds))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from streams.match.literal import LiteralEvidence
 from streams.match.plain import fields_of
@@ -12,8 +13,7 @@ from streams.match.plain import fields_of
 Place = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ComparisonResult:
+class ComparisonResult(NamedTuple):
     """What one comparison found: both values, its evidence, and its share of the log-odds.
 
     `evidence` is the comparison's raw support from -1 (against) to 1 (for) as the weights turn
@@ -26,6 +26,17 @@ class ComparisonResult:
     right_value: str | None
     features: Mapping[str, float]
     contribution: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as JSON-ready data."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "left_value": self.left_value,
+            "right_value": self.right_value,
+            "features": self.features,
+            "contribution": self.contribution,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,7 @@ class Rival:
     margin: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScoredPair:
     """Two records and all that was found out about their being one.
 
@@ -85,9 +96,11 @@ class ScoredPair:
         """(side, id) of the right record."""
         return self.right_side, self.right_id
 
-    def found(self, comparison: str, feature: str) -> bool:
-        """Whether a comparison found this in the two records."""
-        return any(one.name == comparison and feature in one.features for one in self.comparisons)
+    @property
+    def by_itself(self) -> float:
+        """The probability by the two records alone, whatever others there are."""
+        found = self.deal_probability
+        return self.company_probability if found is None else found
 
     @property
     def margin(self) -> float | None:
@@ -101,7 +114,7 @@ class ScoredPair:
         rivals = [rival for rival in (self.left_rival, self.right_rival) if rival]
         return min(rivals, key=lambda rival: rival.margin, default=None)
 
-    @property
+    @cached_property
     def reason(self) -> str:
         """One sentence in plain words: the probability and what weighed most for and against."""
         from streams.match.explanation import reason_of
@@ -111,7 +124,7 @@ class ScoredPair:
     def to_json(self) -> dict[str, Any]:
         """The pair as JSON-ready data, with margin, best rival and reason spelled out."""
         return fields_of(self) | {
-            "comparisons": [fields_of(result) for result in self.comparisons],
+            "comparisons": [result.to_json() for result in self.comparisons],
             "literal": self.literal.to_json(),
             "left_rival": self.left_rival and fields_of(self.left_rival),
             "right_rival": self.right_rival and fields_of(self.right_rival),

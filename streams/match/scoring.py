@@ -8,12 +8,12 @@ arrays, and a pair's score depends on the two records, the statistics and the we
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from streams.match.arrays import Floats, Integers
+from streams.match.arrays import Flags, Floats, Integers, listed
 from streams.match.company_comparisons import COMPANY, SEMANTIC
 from streams.match.comparison import Comparison, Profile
 from streams.match.deal_comparisons import CONTEXT, DEAL, company_unknown
@@ -29,6 +29,23 @@ from streams.match.statistics import CorpusStatistics
 
 COMPANY_LOG_ODDS = "company.log_odds"
 _COMPANY_SCALE = 6.0
+
+
+Worth = Callable[[PairTable, Floats, Sequence[LiteralEvidence]], Flags]
+"""Which pairs of a table are worth more than a look at their companies, given the probability that
+those are one, and the plan's own evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyScores:
+    """The evidence and log-odds of the companies of every pair of a table."""
+
+    matrix: Floats
+    log_odds: Floats
+
+    def of_rows(self, rows: Integers) -> CompanyScores:
+        """Those of some pairs."""
+        return CompanyScores(self.matrix[rows], self.log_odds[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +87,20 @@ class Scorer:
         """All comparisons, in the order in which scored pairs hold them."""
         return (*self.company.comparisons, *(self.deal.comparisons if self.deal else ()))
 
-    def score(self, table: PairTable) -> Scores:
-        """Evidence and log-odds of every pair."""
-        company_matrix = self.company.measure(table)
-        company = clipped(self._company.evidence.intercept + company_matrix @ self._company_vector)
+    def company_scores(self, table: PairTable) -> CompanyScores:
+        """Evidence and log-odds of every pair's companies."""
+        matrix = self.company.measure(table)
+        intercept = self._company.evidence.intercept
+        return CompanyScores(matrix, clipped(intercept + matrix @ self._company_vector))
+
+    def score(self, table: PairTable, company: CompanyScores | None = None) -> Scores:
+        """Evidence and log-odds of every pair; `company` where its companies are scored already."""
+        company = company or self.company_scores(table)
         if self.deal is None:
-            return Scores(company_matrix, company, None, company)
-        deal_matrix = deal_evidence(self.deal, table, company)
+            return Scores(company.matrix, company.log_odds, None, company.log_odds)
+        deal_matrix = deal_evidence(self.deal, table, company.log_odds)
         deal = clipped(self._final.evidence.intercept + deal_matrix @ self._final_vector)
-        return Scores(company_matrix, company, deal_matrix, deal)
+        return Scores(company.matrix, company.log_odds, deal_matrix, deal)
 
     def probabilities(
         self, log_odds: Floats, left: Integers, right: Integers, left_kin: Integers
@@ -87,44 +109,66 @@ class Scorer:
         standing = rivalry(log_odds, left, right, left_kin)
         return probability(self._final.rivals.log_odds(standing.matrix, RIVAL_COLUMNS))
 
-    def kept_rows(self, table: PairTable, scores: Scores) -> list[int]:
-        """The pairs worth keeping: those that can be rivals or that the literal rule lists."""
+    def literal_evidence(self, table: PairTable, rows: Iterable[int]) -> list[LiteralEvidence]:
+        """The plan's own evidence of the pairs of `rows`, in their order."""
+        wanted = list(rows)
+        semantic = table.semantic
+        return literal_evidence(
+            [table.records(row) for row in wanted],
+            [semantic[row] if semantic is not None else None for row in wanted],
+            self.literal,
+        )
+
+    def kept_pairs(
+        self, table: PairTable, scores: Scores, literal: Sequence[LiteralEvidence]
+    ) -> list[ScoredPair]:
+        """The pairs that can match or be rivals, or that the literal rule lists (see `scored_pairs`)."""
         strong = scores.log_odds > NO_RIVAL
-        return [
-            row
-            for row in range(len(table))
-            if strong[row] or self._literal(table, row).band != "none"
-        ]
+        kept = [row for row, one in enumerate(literal) if strong[row] or one.band != "none"]
+        return self.scored_pairs(table, kept, scores, [literal[row] for row in kept])
 
     def scored_pairs(
-        self, table: PairTable, rows: Iterable[int], scores: Scores
+        self,
+        table: PairTable,
+        rows: Sequence[int],
+        scores: Scores,
+        literal: Sequence[LiteralEvidence],
     ) -> list[ScoredPair]:
-        """The pairs of `rows` in full, without rivals yet (see `settle_rivals`)."""
-        return [self._scored_pair(table, row, scores) for row in rows]
+        """The pairs of `rows` in full, `literal` being theirs; without rivals (see `settle_rivals`)."""
+        companies = probability(scores.company_log_odds[rows]).tolist()
+        by_themselves = probability(scores.log_odds[rows]).tolist()
+        return [
+            self._scored_pair(table, row, scores, company, by_itself, found)
+            for row, company, by_itself, found in zip(
+                rows, companies, by_themselves, literal, strict=True
+            )
+        ]
 
-    def _literal(self, table: PairTable, row: int) -> LiteralEvidence:
-        semantic = table.semantic[row] if table.semantic is not None else None
-        return literal_evidence(*table.records(row), semantic, self.literal)
-
-    def _scored_pair(self, table: PairTable, row: int, scores: Scores) -> ScoredPair:
+    def _scored_pair(
+        self,
+        table: PairTable,
+        row: int,
+        scores: Scores,
+        company: float,
+        by_itself: float,
+        literal: LiteralEvidence,
+    ) -> ScoredPair:
         left, right = table.records(row)
         shares, prior = self._shares(scores, row)
-        log_odds = float(scores.log_odds[row])
-        by_itself = float(probability(log_odds))
         return ScoredPair(
             left_side=left.record.side,
             left_id=left.record.id,
             right_side=right.record.side,
             right_id=right.record.id,
             profile=self._final_key,
-            log_odds=log_odds,
+            log_odds=float(scores.log_odds[row]),
             prior=prior,
-            company_probability=float(probability(scores.company_log_odds[row])),
+            company_probability=company,
             deal_probability=by_itself if self.deal is not None else None,
             probability=by_itself,
             rivals_contribution=0.0,
             comparisons=tuple(_result(left, right, *share) for share in shares),
-            literal=self._literal(table, row),
+            literal=literal,
             left_identity=left.identity,
             right_identity=right.identity,
             left_kin=_kin(left, deals=self.deal is not None),
@@ -173,7 +217,7 @@ def deal_evidence(deal: Profile, table: PairTable, company_log_odds: Floats) -> 
 
     Where one record names no company its log-odds say nothing and count as zero.
     """
-    company = np.clip(company_log_odds, -_COMPANY_SCALE, _COMPANY_SCALE) / _COMPANY_SCALE
+    company = company_log_odds.clip(-_COMPANY_SCALE, _COMPANY_SCALE) / _COMPANY_SCALE
     company = np.where(company_unknown(table), 0.0, company)
     return np.concatenate([company[:, None], deal.measure(table)], axis=1)
 
@@ -188,29 +232,37 @@ def score_candidates(
     profile: str = "deal",
     left_side: str | None = None,
     literal: LiteralPolicy | None = None,
+    worth: Worth | None = None,
 ) -> list[ScoredPair]:
     """`record` scored against its candidates, ordered by candidate id, without rivals yet.
 
     Candidates that can neither match nor be a rival nor pass the literal rule are left out.
     `semantic` gives the vectors' evidence by candidate id. `left_side` names the side that stands
-    left in the pairs (default: the first by name). Call `settle_rivals` with all pairs of the
+    left in the pairs (default: the first by name). Of pairs that are not `worth` more the companies
+    alone are compared, and they are left out. Call `settle_rivals` with all pairs of the
     candidates, those that they have elsewhere too, to set them among their rivals.
     """
     if not candidates:
         return []
     others = sorted(candidates, key=lambda candidate: candidate.id)
-    evidence = [(semantic or {}).get(other.id) for other in others]
-    encoder = next((entry.encoder for entry in evidence if entry), None)
+    near = [(semantic or {}).get(other.id) for other in others]
+    encoder = next((entry.encoder for entry in near if entry), None)
     one, many = [prepared(record)], [prepared(other) for other in others]
     zero, each = np.zeros(len(many), dtype=np.int64), np.arange(len(many))
     first = left_side or min(record.side, others[0].side)
     if record.side == first:
-        table = PairTable(one, many, zero, each, statistics, evidence)
+        table = PairTable(one, many, zero, each, statistics, near)
     else:
-        table = PairTable(many, one, each, zero, statistics, evidence)
+        table = PairTable(many, one, each, zero, statistics, near)
     scorer = Scorer(model, profile, encoder, literal)
-    scores = scorer.score(table)
-    return scorer.scored_pairs(table, scorer.kept_rows(table, scores), scores)
+    company = scorer.company_scores(table)
+    evidence = scorer.literal_evidence(table, range(len(table)))
+    if worth is not None:
+        rows = np.flatnonzero(worth(table, probability(company.log_odds), evidence))
+        table, company = table.of_rows(rows), company.of_rows(rows)
+        evidence = [evidence[row] for row in listed(rows)]
+    scores = scorer.score(table, company)
+    return scorer.kept_pairs(table, scores, evidence)
 
 
 def settle_rivals(pairs: Sequence[ScoredPair], model: MatcherModel) -> list[ScoredPair]:
@@ -234,11 +286,12 @@ def settle_rivals(pairs: Sequence[ScoredPair], model: MatcherModel) -> list[Scor
         rows = np.flatnonzero([pair.profile == key for pair in ordered])
         weights = _profile(model, key).rivals
         final[rows] = weights.log_odds(standing.matrix[rows], RIVAL_COLUMNS)
-    chances = probability(final)
+    contributions = (final - log_odds).tolist()
+    chances = probability(final).tolist()
     return [
         pair.with_rivals(
-            float(chances[row]),
-            round(float(final[row] - log_odds[row]), 6),
+            chances[row],
+            round(contributions[row], 6),
             _rival(ordered, row, int(standing.left_rival[row]), "right"),
             _rival(ordered, row, int(standing.right_rival[row]), "left"),
         )
@@ -257,7 +310,7 @@ def _rival(pairs: Sequence[ScoredPair], row: int, rival: int, end: str) -> Rival
     other = pairs[rival]
     side, identifier = other.right if end == "right" else other.left
     margin = round(pairs[row].log_odds - other.log_odds, 6)
-    return Rival(side, identifier, float(probability(other.log_odds)), margin)
+    return Rival(side, identifier, other.by_itself, margin)
 
 
 def kin_numbers(records: Sequence[PreparedRecord], *, deals: bool) -> Integers:

@@ -17,8 +17,6 @@ from streams.match.arrays import (
 )
 from streams.match.name_table import NameTable
 from streams.match.words import likeness_across_scripts, word_similarity
-from streams.normalise.company_names import is_descriptor
-from streams.normalise.countries import COUNTRY_WORDS
 
 # Transliteration has no exact: this much likeness of sound stands for it.
 _EXACT_ACROSS_SCRIPTS = 0.85
@@ -63,19 +61,19 @@ class WordMatches:
         names = self._names
         lefts, rights = names.words.lengths[names.left_name], names.words.lengths[names.right_name]
         sizes = lefts * rights
-        base = np.cumsum(sizes) - sizes
-        row = np.repeat(np.arange(len(names)), sizes)
+        base = sizes.cumsum() - sizes
+        row = np.arange(len(names)).repeat(sizes)
         within = np.arange(len(row)) - base[row]
-        left_base, right_base = np.cumsum(lefts) - lefts, np.cumsum(rights) - rights
+        left_base, right_base = lefts.cumsum() - lefts, rights.cumsum() - rights
         i, j = within // rights[row], within % rights[row]
         likeness = self._likeness(
             left_word[left_base[row] + i],
             right_word[right_base[row] + j],
             names.either("foreign")[row],
         )
-        left_best = _largest_each(likeness, np.repeat(rights, lefts))
+        left_best = _largest_each(likeness, rights.repeat(lefts))
         across = base[row] + (within % lefts[row]) * rights[row] + within // lefts[row]
-        right_best = _largest_each(likeness[across], np.repeat(lefts, rights))
+        right_best = _largest_each(likeness[across], lefts.repeat(rights))
         first = np.zeros(len(names))
         first[sizes > 0] = likeness[base[sizes > 0]]
         return left_best, right_best, first
@@ -119,7 +117,7 @@ class WordMatches:
         rows, place, _ = matching_positions(joined, own, names.words, other, distinct)
         if len(rows):
             lengths, join_lengths = names.words.lengths[own], joined.lengths[own]
-            base, join_base = np.cumsum(lengths) - lengths, np.cumsum(join_lengths) - join_lengths
+            base, join_base = lengths.cumsum() - lengths, join_lengths.cumsum() - join_lengths
             at = base[rows] + place - join_base[rows]
             for offset in range(length):
                 best[at + offset] = np.maximum(best[at + offset], likeness)
@@ -143,31 +141,28 @@ class _Side:
         weight = vocabulary.weights[word]
         total = np.maximum(summed(owner, weight, count), 1e-9)
         rest = weight * (1 - best)
-        is_core = np.array(
-            [not is_descriptor(w) and w not in COUNTRY_WORDS for w in vocabulary.words], dtype=bool
-        )
-        is_country = np.array([w in COUNTRY_WORDS for w in vocabulary.words], dtype=bool)
+        is_core = vocabulary.is_core[word]
         lengths = names.words.lengths[name]
         self.weight = summed(owner, weight * best, count)
         self.exact_weight = summed(owner, weight * (best >= enough[owner]), count)
         self.shared = self.weight / total
         self.exact = self.exact_weight / total
         self.alone = summed(owner, rest, count)
-        self.alone_core = summed(owner, rest * is_core[word], count)
-        self.core_weight = summed(owner, weight * best * is_core[word], count)
-        self.country_alone = summed(owner, is_country[word] * (1 - best), count)
+        self.alone_core = summed(owner, rest * is_core, count)
+        self.core_weight = summed(owner, weight * best * is_core, count)
+        self.country_alone = summed(owner, vocabulary.is_country[word] * (1 - best), count)
         self.single = _largest(rest, lengths)
-        self.single_core = _largest(rest * is_core[word], lengths)
+        self.single_core = _largest(rest * is_core, lengths)
         self.first = np.zeros(count)
         filled = lengths > 0
-        self.first[filled] = best[(np.cumsum(lengths) - lengths)[filled]]
+        self.first[filled] = best[(lengths.cumsum() - lengths)[filled]]
 
 
 def _largest_each(values: Floats, lengths: Integers) -> Floats:
     """The largest value of each run; all runs have one entry or more."""
     if not len(values):
         return np.zeros(len(lengths))
-    return np.maximum.reduceat(values, np.cumsum(lengths) - lengths)
+    return np.maximum.reduceat(values, lengths.cumsum() - lengths)
 
 
 def _largest(values: Floats, lengths: Integers) -> Floats:

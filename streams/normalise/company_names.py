@@ -291,6 +291,7 @@ def parse_company_name(name: str) -> CompanyName:
     )
 
 
+@lru_cache(maxsize=65_536)
 def normalised_company(name: str | None) -> str:
     """The company name as it is stored and compared for equality (CORE-10).
 

@@ -24,6 +24,7 @@ FREE_MAIL_DOMAINS = _listed("free_mail_domains.txt")
 SHARED_HOST_DOMAINS = _listed("shared_host_domains.txt")
 
 
+@lru_cache(maxsize=16_384)
 def host_of(website_or_email_or_host: str | None) -> str | None:
     """The bare ASCII host of a URL, e-mail address or host name; None where there is none.
 

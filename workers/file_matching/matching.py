@@ -73,7 +73,9 @@ class Matching:
             table = self.sides.table(part)
             scores = self.scorer.score(table)
             local = (inside - part.start).tolist()
-            found = self.scorer.scored_pairs(table, local, scores)
+            found = self.scorer.scored_pairs(
+                table, local, scores, self.scorer.literal_evidence(table, local)
+            )
             pairs.update(zip(inside.tolist(), found, strict=True))
         settled = settle_rivals(list(pairs.values()), self.scorer.model)
         by_ids = {(pair.left_id, pair.right_id): pair for pair in settled}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from connectors.postgres.matches import Place
-from tests.integration.match.test_match_worker import ACME, TWIN, Matching, matching
+from tests.integration.match.at_hand import ACME, TWIN, Matching
 from tests.platform import work_off_marks
 from workers.match_statistics import statistics_item
-
-__all__ = ["matching"]
 
 NO_DOMAIN = {"website": None, "normalized_domain": None}
 

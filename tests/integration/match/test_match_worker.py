@@ -4,62 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import orjson
-import pytest
 
 from connectors.postgres.matches import Place
-from connectors.postgres.pool import Pool
-from schemas.events import MatchCommanded, RecordEmbedded, RecordNormalised
 from schemas.results import DONE
-from schemas.topics import COMMAND_MATCH, CORE_OPPORTUNITY, EMBED_DONE, TIMER_DUE
-from tests.platform import PlatformDatabase, due_timers, platform_database, work_off_marks
-from tests.stack import RunningStack
+from schemas.topics import TIMER_DUE
+from tests.integration.match.at_hand import ACME, NOW, OTHER_DEAL, TWIN, Matching, incoming
+from tests.platform import due_timers, work_off_marks
 from workers.match import MatchProcessor
 from workers.match_statistics import statistics_item
-from workers.runtime.processor import Incoming
-
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-ACME: dict[str, Any] = {
-    "type": "opportunity",
-    "title": "Data centre exit to the cloud",
-    "company_name": "Lumenor Freight GmbH",
-    "normalized_company": "lumenor freight",
-    "website": "https://lumenor-freight.de",
-    "normalized_domain": "lumenor-freight.de",
-    "description": "Forty servers and the warehouse system move until spring.",
-    "country": "DE",
-    "city": "Hamburg",
-    "is_open": True,
-    "is_won": False,
-    "expected_close": "2026-12-18",
-    "created_at": "2026-10-02T08:00:00+00:00",
-    "expected_revenue": "48000",
-    "currency": "EUR",
-    "amount_period": "once",
-}
-TWIN = ACME | {
-    "title": "Lumenor: data centre exit",
-    "company_name": "Lumenor Freight",
-    "expected_close": "2026-12-20",
-    "created_at": "2026-10-05T09:00:00+00:00",
-    "expected_revenue": "4000",
-    "amount_period": "monthly",
-}
-OTHER_DEAL = ACME | {
-    "title": "Speech bot for the driver hotline",
-    "description": "Drivers call and a voice assistant answers about ramps and times.",
-    "expected_close": "2027-05-30",
-    "created_at": "2026-04-01T09:00:00+00:00",
-    "expected_revenue": "900",
-    "amount_period": "monthly",
-}
-
 
 COMPANIES = (
     "Amberline Foods",
@@ -83,104 +37,6 @@ DEALS = (
 )
 
 
-class Matching:
-    """A platform database with one match processor, and records put into it by hand."""
-
-    def __init__(self, database: PlatformDatabase) -> None:
-        self.database = database
-        self.processor = self.new_processor()
-
-    @property
-    def pool(self) -> Pool:
-        return self.database.pool
-
-    def new_processor(self) -> MatchProcessor:
-        return MatchProcessor(self.database.context("match"), None, lambda place: frozenset())
-
-    async def put(
-        self, side: str, record_id: str, fields: dict[str, Any] | None, *, tenant: str = "home"
-    ) -> Incoming:
-        """Writes a core record (None deletes it) and gives the `embed.done` that follows."""
-        await self.pool.execute(
-            """insert into core.records (tenant, pack, kind, side, id, version, deleted, fields)
-               values ($1, 'pod', 'opportunity', $2, $3, 1, $4, $5::jsonb)
-               on conflict (tenant, pack, kind, side, id) do update
-                  set version = core.records.version + 1, deleted = excluded.deleted,
-                      fields = case when excluded.deleted and excluded.fields = '{}'
-                               then core.records.fields else excluded.fields end""",
-            tenant,
-            side,
-            record_id,
-            fields is None or "merged_into" in fields,
-            orjson.dumps(fields or {}).decode(),
-        )
-        event = RecordEmbedded(
-            tenant=tenant,
-            pack="pod",
-            emitted_at=NOW,
-            side=side,
-            id=record_id,
-            record_version=1,
-            model_id="none",
-        )
-        return incoming(EMBED_DONE, event)
-
-    async def normalised(self, side: str, record_id: str, fields: dict[str, Any]) -> Incoming:
-        """Writes a core record and gives the `core.opportunity` that follows."""
-        await self.put(side, record_id, fields)
-        event = RecordNormalised(
-            tenant="home",
-            pack="pod",
-            emitted_at=NOW,
-            kind="opportunity",
-            side=side,
-            id=record_id,
-            version=1,
-            fields=fields,
-        )
-        return replace(incoming(CORE_OPPORTUNITY, event), headers=(("tenant", b"home"),))
-
-    async def said(
-        self, verdict: Any, left: str, right: str, processor: MatchProcessor | None = None
-    ) -> None:
-        command = MatchCommanded(
-            tenant="home",
-            pack="pod",
-            emitted_at=datetime.now(UTC),
-            command_id=f"{verdict}-{left}-{right}-{random.random()}",
-            verdict=verdict,
-            left=left,
-            right=right,
-            actor="reviewer",
-            reason="seen in the contract",
-        )
-        await (processor or self.processor).process([incoming(COMMAND_MATCH, command)])
-
-    async def statuses(self, tenant: str = "home") -> dict[tuple[str, str], str]:
-        rows = await self.pool.fetch(
-            "select left_id, right_id, status from core.matches where tenant = $1"
-            " order by left_id, right_id",
-            tenant,
-        )
-        return {(row["left_id"], row["right_id"]): row["status"] for row in rows}
-
-    async def events(self) -> dict[tuple[str, str], dict[str, Any]]:
-        rows = await self.pool.fetch("select value from ops.outbox where topic = 'match.result'")
-        read = [orjson.loads(row["value"]) for row in rows]
-        return {(one["left"], one["right"]): one for one in read}
-
-
-def incoming(topic: str, event: Any) -> Incoming:
-    return Incoming(topic, 0, 0, event.key(), event.to_bytes())
-
-
-@pytest.fixture
-async def matching(stack: RunningStack) -> AsyncIterator[Matching]:
-    async with platform_database(stack, "match") as database:
-        await database.complete_sources("home", ("odoo", "apn"))
-        yield Matching(database)
-
-
 async def test_two_records_of_one_deal_become_an_automatic_match(matching: Matching) -> None:
     one = await matching.put("odoo", "1", ACME)
     two = await matching.put("ace", "O1", TWIN)
@@ -199,6 +55,34 @@ async def test_a_batch_that_comes_again_changes_nothing(matching: Matching) -> N
     before = await matching.pool.fetch("select * from core.matches")
     await matching.processor.process(batch)
     assert await matching.pool.fetch("select * from core.matches") == before
+
+
+async def test_records_of_one_batch_find_each_other_by_what_they_are_now(
+    matching: Matching,
+) -> None:
+    """A round looks up before it stores the keys of its own records."""
+
+    async def matched(lead: str, opportunity: str) -> dict[tuple[str, str], str]:
+        batch = [
+            await matching.put("odoo", "1", ACME | _of_company(lead)),
+            await matching.put("ace", "O1", TWIN | _of_company(opportunity)),
+        ]
+        await matching.processor.process(batch)
+        return await matching.statuses()
+
+    assert await matched("Cobalt Foundry", "Cobalt Foundry") == {("1", "O1"): "auto"}
+    assert await matched("Dunmore Textiles", "Granite Publishing") == {("1", "O1"): "superseded"}
+    assert await matched("Hollowbrook Toys", "Hollowbrook Toys") == {("1", "O1"): "auto"}
+
+
+def _of_company(name: str) -> dict[str, str]:
+    domain = f"{name.replace(' ', '-').lower()}.example"
+    return {
+        "company_name": name,
+        "normalized_company": name.lower(),
+        "website": f"https://{domain}",
+        "normalized_domain": domain,
+    }
 
 
 async def test_another_deal_of_the_company_is_not_matched(matching: Matching) -> None:

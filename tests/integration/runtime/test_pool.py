@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from connectors.postgres.pool import Pool, create_pool, transaction
+from connectors.postgres.pool import Pool, beside, create_pool, transaction
 from schemas.results import Retryable
 from tests.stack import RunningStack
 
@@ -120,3 +120,24 @@ async def test_a_wrong_password_at_start_says_so(stack: RunningStack) -> None:
 async def test_an_absent_server_is_an_outage() -> None:
     with pytest.raises(Retryable):
         await create_pool("postgresql://nobody@127.0.0.1:1/nothing")
+
+
+async def test_work_is_done_beside_a_statement_that_has_been_sent(pool: Pool) -> None:
+    async with transaction(pool) as connection:
+        await connection.execute("create temp table written (one int) on commit drop")
+        insert = connection.execute("insert into written values (1)")
+        assert await beside(insert, lambda: "done") == "done"
+        assert await connection.fetchval("select count(*) from written") == 1
+
+
+async def test_what_fails_beside_a_statement_leaves_the_connection_free(pool: Pool) -> None:
+    async with transaction(pool) as connection:
+        with pytest.raises(ZeroDivisionError):
+            await beside(connection.execute("select pg_sleep(0.05)"), lambda: 1 / 0)
+        assert await connection.fetchval("select 1") == 1
+
+
+async def test_a_statement_that_fails_beside_work_is_told(pool: Pool) -> None:
+    with pytest.raises(asyncpg.PostgresError):
+        async with transaction(pool) as connection:
+            await beside(connection.execute("select 1/0"), lambda: "done")

@@ -14,7 +14,8 @@ def _literal(
     left: MatchRecord, right: MatchRecord, semantic: SemanticEvidence | None = None
 ) -> LiteralEvidence:
     prepared = PreparedRecord.from_record(left), PreparedRecord.from_record(right)
-    return literal_evidence(*prepared, semantic, LiteralPolicy())
+    [found] = literal_evidence([prepared], [semantic], LiteralPolicy())
+    return found
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from streams.match.policy import MatchingPolicy
+from streams.match.records import MatchRecord
 from streams.match.scored_pair import ScoredPair
 from streams.match.scoring import score_candidates
 from streams.match.statistics import EMPTY
@@ -20,26 +21,36 @@ RULES = MatchingRules(
 )
 
 
-def _renamed_and_moved(**both: Any) -> ScoredPair:
+def _candidates(one: MatchRecord, other: MatchRecord) -> list[ScoredPair]:
+    pairs = score_candidates(
+        one, [other], EMPTY, shipped_model(), left_side="left", worth=RULES.worth
+    )
+    return [pair for pair in pairs if RULES.keeps(pair)]
+
+
+def _renamed_and_moved(**both: Any) -> tuple[MatchRecord, MatchRecord]:
     """One deal, whose company has another name and web domain on each side."""
     fields = {"title": "Data lake migration", **both}
     old = deal("left", "1", "Orlanda Textiles", domain="orlanda.example", **fields)
     new = deal("right", "2", "Kettle Robotics", domain="kettle.example", **fields)
-    [pair] = score_candidates(old, [new], EMPTY, shipped_model(), left_side="left")
-    return pair
+    return old, new
 
 
 def test_deals_that_are_alike_are_no_candidate_where_companies_differ() -> None:
-    assert not RULES.keeps(_renamed_and_moved())
+    assert not _candidates(*_renamed_and_moved())
 
 
 @pytest.mark.parametrize(
     "link",
-    [{"account_ids": ["123456789012"]}, {"contact_emails": ["jo@kettle.example"]}],
-    ids=["account", "mailbox"],
+    [
+        {"account_ids": ["123456789012"]},
+        {"contact_emails": ["jo@kettle.example"]},
+        {"former_ids": ["7"], "partner_crm_id": "7"},
+    ],
+    ids=["account", "mailbox", "id"],
 )
 def test_a_link_keeps_the_deal_of_a_renamed_company(link: dict[str, Any]) -> None:
-    assert RULES.keeps(_renamed_and_moved(**link))
+    assert _candidates(*_renamed_and_moved(**link))
 
 
 def test_a_link_alone_makes_no_candidate() -> None:
@@ -49,5 +60,4 @@ def test_a_link_alone_makes_no_candidate() -> None:
         "right", "2", "Kettle Robotics", "Contact centre", account_ids=["123456789012"],
         created_at="2025-01-10T00:00:00Z", expected_close="2025-03-01",
     )  # fmt: skip
-    pairs = score_candidates(one, [other], EMPTY, shipped_model(), left_side="left")
-    assert not any(map(RULES.keeps, pairs))
+    assert not _candidates(one, other)

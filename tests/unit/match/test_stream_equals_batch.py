@@ -77,8 +77,8 @@ def _batch(records: list[MatchRecord], statistics: CorpusStatistics) -> Assignme
     pairs: list[ScoredPair] = []
     for part in sides.slices(5):
         table = sides.table(part)
-        scores = scorer.score(table)
-        pairs += scorer.scored_pairs(table, scorer.kept_rows(table, scores), scores)
+        literal = scorer.literal_evidence(table, range(len(table)))
+        pairs += scorer.kept_pairs(table, scorer.score(table), literal)
     return _assigned(pairs)
 
 
