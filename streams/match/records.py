@@ -224,6 +224,9 @@ def _texts(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
     items: Iterable[Any]
     if isinstance(value, str):
         items = value[:MAXIMUM_TEXT_LENGTH].split(";")
+        if len(items) == 1:
+            text = " ".join(items[0].split())
+            return (text,) if text else ()
     elif isinstance(value, list | tuple | set | frozenset):
         items = cast(Iterable[Any], value)
     else:
@@ -232,7 +235,9 @@ def _texts(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))[:MAXIMUM_LIST_LENGTH]
 
 
-def _domains(texts: Iterable[str], partner_domains: Collection[str]) -> tuple[str, ...]:
+def _domains(texts: Sequence[str], partner_domains: Collection[str]) -> tuple[str, ...]:
+    if not texts:
+        return ()
     found = (registrable_domain(text, partner_domains) for text in texts)
     return tuple(dict.fromkeys(domain for domain in found if domain))
 
