@@ -94,7 +94,7 @@ define install_lock
 	@echo "Installing $(1)"
 	@$(UV) pip sync --compile-bytecode --python $(BIN)/python --require-hashes $(1)
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q schemas streams connectors deploy workers# a dozen processes start at once
+	@$(BIN)/python -m compileall -q schemas streams connectors deploy workers
 endef
 
 # The demo's part of the tests' lock: nothing to do where that is installed

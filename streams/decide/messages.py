@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -25,6 +25,7 @@ def compile_message(template: str, scope: Scope) -> tuple[Render, frozenset[str]
     Raises ConditionError for a name that is neither; a lone brace is an error too.
     """
     pieces = _FIELD.split(template)
+    limits = frozenset(_decimals(scope.parameters.values()))
     parts: list[str | _Filled] = []
     for at, piece in enumerate(pieces):
         if at % 2 == 0:
@@ -43,7 +44,7 @@ def compile_message(template: str, scope: Scope) -> tuple[Render, frozenset[str]
                     f"the message names {piece!r}, which is neither fact nor parameter",
                     did_you_mean(piece, known),
                 )
-            parts.append(_Filled(name, _wording(scope.facts[name])))
+            parts.append(_Filled(name, _wording(scope.facts[name], limits)))
     return _filler(parts), frozenset(part.fact for part in parts if isinstance(part, _Filled))
 
 
@@ -55,7 +56,16 @@ class _Filled:
     word: Callable[[Any], str]
 
 
-def _wording(declared: FactDeclaration) -> Callable[[Any], str]:
+def _decimals(values: Iterable[Any]) -> Iterator[Decimal]:
+    """The numbers among the values of parameters, those of tables too."""
+    for value in values:
+        if isinstance(value, Decimal | int):
+            yield Decimal(value)
+        elif isinstance(value, Mapping):
+            yield from _decimals(value.values())  # type: ignore[misc]
+
+
+def _wording(declared: FactDeclaration, limits: Collection[Decimal]) -> Callable[[Any], str]:
     """How a known value of the fact reads; chosen once, since messages are filled often."""
     unit = declared.unit
     match declared.type:
@@ -64,7 +74,7 @@ def _wording(declared: FactDeclaration) -> Callable[[Any], str]:
         case ValueType.DATE:
             return date.isoformat
         case ValueType.MONEY | ValueType.NUMBER | ValueType.RATIO:
-            return lambda value: show_decimal(value, unit)
+            return lambda value: show_decimal(value, unit, limits)
         case _:
             return lambda value: show_value(value, unit)
 

@@ -6,7 +6,7 @@ Money and ratios are `Decimal`, days are `int`, dates are calendar dates of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -207,14 +207,16 @@ def show_value(value: Known, unit: str = "") -> str:
     return value.isoformat()
 
 
-def show_decimal(value: Decimal, unit: str = "") -> str:
+def show_decimal(value: Decimal, unit: str = "", limits: Collection[Decimal] | None = None) -> str:
     """A number with thousands marks; money (three capitals) with two decimals at least.
 
-    Only what is shown is rounded, never what is compared (RULE-3): a figure that rounding would
-    put on the other side of a limit keeps its decimals.
+    Beside the `limits` that it may be held against, money is rounded to cents. Only what is shown is
+    rounded, never what is compared (RULE-3): a figure that would round to a limit keeps its decimals.
     """
     if len(unit) != 3 or not unit.isupper():
         text = f"{value:,f}"
         return f"{text} {unit}" if unit else text
     cents = rounded(value, 2)
-    return f"{cents:,.2f} {unit}" if cents == value else f"{value.normalize():,f} {unit}"
+    if cents == value or (limits is not None and cents not in limits):
+        return f"{cents:,.2f} {unit}"
+    return f"{value.normalize():,f} {unit}"

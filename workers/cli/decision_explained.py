@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console, Group
@@ -16,7 +18,9 @@ from rich.text import Text
 from connectors.postgres.audit_log import AuditRow
 from connectors.postgres.decisions import StoredDecision
 from connectors.postgres.ledger_rows import LedgerRow
+from streams.decide.values import show_decimal
 
+_CURRENCY = re.compile("[A-Z]{3}")
 _COLOURS = {
     "pass": "green",
     "skipped": "cyan",
@@ -153,7 +157,7 @@ def _ledger_total(
     for row in source["rows"]:
         table.add_row(
             "",
-            f"{row['amount']} {row['currency']}",
+            _with_unit(row["amount"], row["currency"]),
             f"account {row['account']}, {row['rows']} rows",
             f"version {row['version']}",
             "final" if row["final"] else "not final",
@@ -166,7 +170,7 @@ def _ledger_row(table: Table, row: LedgerRow, source: Mapping[str, Any]) -> None
     if (row.ledger, row.month.isoformat(), row.account) in summed:
         table.add_row(
             "",
-            f"[dim]{row.amount} {row.currency}[/]",
+            f"[dim]{_with_unit(str(row.amount), row.currency)}[/]",
             f"[dim]{row.table} {row.key} {escape(row.product or '')}[/]",
             _position(row.position),
             _moment(row.committed_at),
@@ -196,8 +200,14 @@ def _value(fact: Mapping[str, Any]) -> str:
     if "unknown" in fact:
         return f"unknown ({fact['unknown'].replace('_', ' ')})"
     value = fact.get("value")
-    shown = ", ".join(value) if isinstance(value, list) else str(value)
-    return escape(f"{shown} {fact.get('unit', '')}".rstrip())
+    return escape(_with_unit(value, fact.get("unit", "")))
+
+
+def _with_unit(value: Any, unit: str) -> str:
+    """A value as events carry it, in words; money with thousands marks and without empty decimals."""
+    if isinstance(value, str) and _CURRENCY.fullmatch(unit):
+        return show_decimal(Decimal(value), unit)
+    return f"{', '.join(value) if isinstance(value, list) else value} {unit}".rstrip()
 
 
 def _match(decision: StoredDecision) -> Panel:
@@ -232,13 +242,12 @@ def _comparison(one: Mapping[str, Any]) -> str:
     mark = {True: "[green]✔[/]", False: "[dim]·[/]", None: "[yellow]?[/]"}[one["holds"]]
     name = one["fact"].replace("_", " ")
     if one["value"] is not None:
-        value = one["value"]
-        name += escape(f" {', '.join(value) if isinstance(value, list) else value}")
+        unit = one.get("unit", "")
+        value = _with_unit(one["value"], unit if _CURRENCY.fullmatch(unit) else "")
+        name += escape(f" {value}")
     text = f"{mark} {name} {_WORDS.get(one['operator'], one['operator'].replace('_', ' '))}"
     if "limit" in one:
-        limit = one["limit"]
-        shown = ", ".join(limit) if isinstance(limit, list) else limit
-        text += f" {shown} {one.get('unit', '')}".rstrip()
+        text += f" {_with_unit(one['limit'], one.get('unit', ''))}"
         if "limit_name" in one:
             text += f" [dim]{one['limit_name'].replace('_', ' ')}[/]"
     return text

@@ -59,6 +59,10 @@ def test_a_figure_that_rounding_would_put_on_the_other_side_keeps_its_decimals()
     assert "was 4,999.999 USD, under 5,000.00 USD" in str(drafted(pair(spend="4999.999")).rules[1])
 
 
+def test_a_figure_apart_from_the_limit_is_told_in_cents() -> None:
+    assert "was 6,220.91 USD, not under" in str(drafted(pair(spend="6220.9113229461")).rules[1])
+
+
 def test_ids_come_from_tenant_pair_and_version() -> None:
     key = PairKey("home", "pod", "1", "O1")
     ids = {
