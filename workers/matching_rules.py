@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -38,7 +38,7 @@ def curated_aliases(pack: Pack) -> AliasTable:
     return AliasTable.parse(pack.file(_ALIASES_FILE) if pack.has_file(_ALIASES_FILE) else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MatchingRules:
     """What a pack and a tenant say about matching; the same for every record of a round."""
 
@@ -56,16 +56,13 @@ class MatchingRules:
         found = self.policy.record(side, record_id, fields, self.partner_domains)
         return self.aliases.applied_to(found)
 
-    @cached_property
-    def read(self) -> Callable[[str, str, str], MatchRecord | None]:
-        """By side, id and the JSON of its fields a core record as the matcher sees it; None of one that
-        is no subject of matching.
+    @lru_cache(maxsize=RECORDS_KEPT)  # noqa: B019  # of all rules together; old ones are few
+    def read(self, side: str, record_id: str, text: str) -> MatchRecord | None:
+        """A core record, by the JSON of its fields, as the matcher sees it; None of one that is no
+        subject of matching.
 
-        What it read is kept for a while: a company's deals are read at each change of one of them.
+        What was read is kept for a while: a company's deals are read at each change of one of them.
         """
-        return lru_cache(maxsize=RECORDS_KEPT)(self._read)
-
-    def _read(self, side: str, record_id: str, text: str) -> MatchRecord | None:
         fields = orjson.loads(text)
         return self.record(side, record_id, fields) if self.policy.admits(side, fields) else None
 
