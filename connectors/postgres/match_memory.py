@@ -55,9 +55,14 @@ async def newest_verdicts(
     rows = await connection.fetch(
         """select distinct on (left_id, right_id) left_id, right_id, verdict, actor, reason,
                   given_at, left_identity, right_identity
-             from core.match_verdicts
-            where tenant = $1 and pack = $2
-              and (left_id = any($3::text[]) or right_id = any($4::text[]))
+             from (
+               select v.* from unnest($3::text[]) as w(id) cross join lateral (
+                 select * from core.match_verdicts
+                  where tenant = $1 and pack = $2 and left_id = w.id offset 0) v
+               union all
+               select v.* from unnest($4::text[]) as w(id) cross join lateral (
+                 select * from core.match_verdicts
+                  where tenant = $1 and pack = $2 and right_id = w.id offset 0) v) spoken
             order by left_id, right_id, seq desc""",
         place.tenant,
         place.pack,

@@ -145,9 +145,11 @@ async def read_subjects(
 ) -> dict[str, Subject]:
     """Core records by id, deleted ones included; unknown ids are absent."""
     rows = await connection.fetch(
-        """select id, version, deleted, fields::text as fields, source_committed_at
-             from core.records
-            where tenant = $1 and pack = $2 and kind = $3 and side = $4 and id = any($5::text[])""",
+        """select r.* from unnest($5::text[]) as w(id) cross join lateral (
+             select id, version, deleted, fields::text as fields, source_committed_at
+               from core.records
+              where tenant = $1 and pack = $2 and kind = $3 and side = $4 and id = w.id
+             offset 0) r""",
         place.tenant,
         place.pack,
         kind,
@@ -222,9 +224,13 @@ async def keep_inputs(
              select $1, $2, * from unnest($3::text[], $4::text[], $5::text[])
              on conflict (tenant, pack, side, id) do update set fingerprint = excluded.fingerprint),
            gone as (
-             delete from core.match_keys k using unnest($3::text[], $4::text[]) as changed(side, id)
-              where k.tenant = $1 and k.pack = $2 and k.side = changed.side and k.id = changed.id
-                and (k.side, k.kind, k.value, k.id) not in (select * from wanted))
+             delete from core.match_keys where ctid = any(array(
+               select k.ctid
+                 from unnest($3::text[], $4::text[]) as changed(side, id) cross join lateral (
+                   select ctid, side, kind, value, id from core.match_keys
+                    where tenant = $1 and pack = $2 and side = changed.side and id = changed.id
+                   offset 0) k
+                where (k.side, k.kind, k.value, k.id) not in (select * from wanted))))
            insert into core.match_keys (tenant, pack, side, kind, value, id)
            select $1, $2, * from wanted on conflict do nothing""",
         place.tenant,
@@ -289,14 +295,16 @@ async def component_of(
               union all
               select 'l', m.left_id from core.matches m
                where reached.side = 'r' and m.tenant = $1 and m.pack = $2 and m.live
-                 and m.right_id = reached.id) as hop)
+                 and m.right_id = reached.id
+              offset 0) as hop)
         select {_COLUMNS} from reached, lateral (
           select m.* from core.matches m
            where reached.side = 'l' and m.tenant = $1 and m.pack = $2 and m.left_id = reached.id
           union all
           select m.* from core.matches m
            where reached.side = 'r' and m.tenant = $1 and m.pack = $2 and m.right_id = reached.id
-             and m.left_id not in (select id from reached where side = 'l')) as found
+             and m.left_id not in (select id from reached where side = 'l')
+          offset 0) as found
          order by left_id, right_id""",
         place.tenant,
         place.pack,
@@ -314,9 +322,9 @@ async def stored_pairs(
     if not wanted:
         return {}
     rows = await connection.fetch(
-        f"""select {_COLUMNS} from core.matches
-             where tenant = $1 and pack = $2
-               and (left_id, right_id) in (select * from unnest($3::text[], $4::text[]))""",
+        f"""select {_COLUMNS} from unnest($3::text[], $4::text[]) as w(l, r) cross join lateral (
+             select * from core.matches
+              where tenant = $1 and pack = $2 and left_id = w.l and right_id = w.r offset 0) m""",
         place.tenant,
         place.pack,
         [pair[0] for pair in wanted],

@@ -136,7 +136,7 @@ def _words(texts: Sequence[str]) -> Sequence[str]:
 
 def _products(table: PairTable) -> Sequence[Floats]:
     shared, left, right = table.shared(
-        lambda record: _words(record.record.products), table.text_weight
+        lambda record: _words(record.record.products), table.statistics.text_weight
     )
     known = (left > 0) & (right > 0)
     return [

@@ -22,7 +22,7 @@ def _title(table: PairTable) -> Sequence[Floats]:
     left, right = table.codes(lambda record: record.title_compact or None)
     known = (left != MISSING) & (right != MISSING)
     shared, of_left, of_right = table.shared(
-        lambda record: record.own_title_words, table.text_weight
+        lambda record: record.own_title_words, table.statistics.text_weight
     )
     least = np.minimum(of_left, of_right)
     most = np.maximum(of_left, of_right)
@@ -68,7 +68,7 @@ def _titles(left: PreparedRecord, right: PreparedRecord) -> Values:
 
 
 def _description(table: PairTable) -> Sequence[Floats]:
-    weight = table.text_weight
+    weight = table.statistics.text_weight
     shared, left, right = table.shared(lambda record: record.description_words, weight)
     known = (left > 0) & (right > 0)
     contained = shared / np.maximum(np.minimum(left, right), 1e-9)
@@ -82,7 +82,7 @@ def _description(table: PairTable) -> Sequence[Floats]:
 
 def _title_told(table: PairTable) -> Floats:
     """How much of one deal's title the other's description says, the better of both ways."""
-    weight = table.text_weight
+    weight = table.statistics.text_weight
     told, title, _ = table.crossed_shared(_own_title, _description_of, weight)
     told_back, _, title_back = table.crossed_shared(_description_of, _own_title, weight)
     return np.maximum(told / np.maximum(title, 1e-9), told_back / np.maximum(title_back, 1e-9))

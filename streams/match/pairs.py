@@ -8,7 +8,7 @@ from which the best per pair is chosen. One pair or a million have the same evid
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -199,11 +199,6 @@ class PairTable:
     @cached_property
     def _rows(self) -> list[tuple[int, int]]:
         return list(zip(listed(self.left_index), listed(self.right_index), strict=True))
-
-    @cached_property
-    def text_weight(self) -> Callable[[str], float]:
-        """The weight of a word in titles, descriptions and products, each reckoned once."""
-        return cache(self.statistics.text_weight)
 
     @cached_property
     def domains_shared(self) -> tuple[Floats, Floats, Floats]:

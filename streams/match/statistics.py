@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from math import log
 from typing import Any
 
@@ -27,6 +28,7 @@ KEY_LIMIT = 50
 #: corpus; short keys grow with the corpus, and what they alone bring together seldom is one.
 _LIMITS = {"script": 100, "initials": 20, "start": 20, "sound": 20}
 MAXIMUM_WORDS = 40_000
+_WORDS_KEPT = 8_192
 MAXIMUM_DOMAINS = 20_000
 MAXIMUM_COMMON_KEYS = 20_000
 
@@ -37,7 +39,7 @@ _STOP_WORD_WEIGHT = 0.03
 _NUMBER_SHARE = 0.5  # numbers are compared apart as well
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CorpusStatistics:
     """A frozen snapshot of a corpus; `EMPTY` works too, with weights of the background alone.
 
@@ -62,8 +64,17 @@ class CorpusStatistics:
             counts.add(record)
         return counts.snapshot()
 
-    def word_weight(self, word: str) -> float:
+    @cached_property
+    def word_weight(self) -> Callable[[str], float]:
         """How much a shared word says, from 0 to 1: 1 for a word that nobody else has."""
+        return lru_cache(maxsize=_WORDS_KEPT)(self._word_weight)
+
+    @cached_property
+    def text_weight(self) -> Callable[[str], float]:
+        """How much a word shared by two titles or descriptions says, from 0 to 1."""
+        return lru_cache(maxsize=_WORDS_KEPT)(self._text_weight)
+
+    def _word_weight(self, word: str) -> float:
         if word in STOP_WORDS:
             return _STOP_WORD_WEIGHT
         total = self.records + _BACKGROUND_RECORDS
@@ -71,8 +82,7 @@ class CorpusStatistics:
         weight = max(_STOP_WORD_WEIGHT, log(total / count) / log(total / 0.5))
         return weight * _NUMBER_SHARE if word.isdigit() else weight
 
-    def text_weight(self, word: str) -> float:
-        """How much a word shared by two titles or descriptions says, from 0 to 1."""
+    def _text_weight(self, word: str) -> float:
         total = self.records + _BACKGROUND_RECORDS
         count = self.text_words.get(word, 1 if self.records else 0) + _BACKGROUND_COUNTS["other"]
         return log(total / count) / log(total / 0.5)

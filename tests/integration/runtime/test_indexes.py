@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sized
 
 import pytest
 
@@ -25,6 +25,10 @@ _FILL = (
               jsonb_build_object('normalized_company', 'company ' || n / 3,
                 'account_ids', jsonb_build_array(lpad((n / 3)::text, 12, '0')))
          from generate_series(1, $1::int) n, unnest(array['odoo', 'ace']) side""",
+    """insert into core.match_keys (tenant, pack, side, kind, value, id)
+       select 'home', 'pod', side, kind, kind || n / 3, side || n
+         from generate_series(1, $1::int) n, unnest(array['odoo', 'ace']) side,
+              unnest(array['name', 'domain']) kind""",
     # live pairs among the deals of a company, and ended ones
     """insert into core.matches (tenant, pack, left_id, right_id, match_id, version, status, live,
          confidence, confidence_method, probability, rank_score)
@@ -57,27 +61,72 @@ async def filled(stack: RunningStack) -> AsyncIterator[Pool]:
         yield database.pool
 
 
-@pytest.mark.parametrize(
-    "look_up",
-    [
-        lambda connection: store.component_of(connection, _HOME, ["odoo900"], ["ace900"]),
-        lambda connection: memory.newest_verdicts(connection, _HOME, ["odoo900"], ["ace901"]),
-        lambda connection: pairs_of_records(
-            connection, "home", "pod", _SCHEMA, [("odoo", "odoo900")]
-        ),
-        lambda connection: pairs_of_accounts(connection, "home", "pod", _SCHEMA, ["000000000300"]),
-    ],
-    ids=["component_of", "newest_verdicts", "pairs_of_records", "pairs_of_accounts"],
-)
-async def test_a_look_up_reads_what_it_finds_and_little_more(
-    filled: Pool, look_up: Callable[[Connection], Awaitable[list[object]]]
-) -> None:
+LookUp = Callable[[Connection], Awaitable[Sized]]
+_OF_ROUNDS: dict[str, LookUp] = {
+    "component_of": lambda connection: store.component_of(
+        connection, _HOME, ["odoo900"], ["ace900"]
+    ),
+    "newest_verdicts": lambda connection: memory.newest_verdicts(
+        connection, _HOME, ["odoo900"], ["ace901"]
+    ),
+    "stored_pairs": lambda connection: store.stored_pairs(
+        connection, _HOME, [("odoo900", "ace900")]
+    ),
+    "read_subjects": lambda connection: store.read_subjects(
+        connection, _HOME, "opportunity", "odoo", ["odoo900", "odoo901"]
+    ),
+    "read_changed": lambda connection: store.read_changed(
+        connection, _HOME, "opportunity", "odoo", ["odoo900", "odoo901"]
+    ),
+    "subjects_by_keys": lambda connection: store.subjects_by_keys(
+        connection, _HOME, "opportunity", "ace", [("name", "name300"), ("domain", "domain7")], 50
+    ),
+}
+_OF_DECISIONS: dict[str, LookUp] = {
+    "pairs_of_records": lambda connection: pairs_of_records(
+        connection, "home", "pod", _SCHEMA, [("odoo", "odoo900")]
+    ),
+    "pairs_of_accounts": lambda connection: pairs_of_accounts(
+        connection, "home", "pod", _SCHEMA, ["000000000300"]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*_OF_ROUNDS, *_OF_DECISIONS])
+async def test_a_look_up_reads_what_it_finds_and_little_more(filled: Pool, name: str) -> None:
     async with transaction(filled) as connection:
-        before = await connection.fetchval(_READ)
-        found = await look_up(connection)
-        read = await connection.fetchval(_READ) - before
+        found, read = await _counted(connection, (_OF_ROUNDS | _OF_DECISIONS)[name])
     assert found
-    assert read < 60 * len(found)
+    assert read < 60 * found
+
+
+@pytest.mark.parametrize("name", _OF_ROUNDS)
+async def test_so_it_does_with_the_plan_that_a_round_keeps(filled: Pool, name: str) -> None:
+    async with transaction(filled) as connection:
+        await store.begin_matching(connection, _HOME)
+        assert await connection.fetchval("show plan_cache_mode") == "force_generic_plan"
+        for _ in range(2):
+            found, read = await _counted(connection, _OF_ROUNDS[name])
+            assert found
+            assert read < 60 * found
+    assert await filled.fetchval("show plan_cache_mode") == "auto"
+
+
+async def test_plans_are_not_kept_before_the_tables_have_been_analysed(stack: RunningStack) -> None:
+    async with (
+        platform_database(stack, "indexes") as database,
+        transaction(database.pool) as connection,
+    ):
+        await store.begin_matching(connection, _HOME)
+        assert await connection.fetchval("show plan_cache_mode") == "auto"
+
+
+async def _counted(connection: Connection, look_up: LookUp) -> tuple[int, int]:
+    """How many are found, and how many rows and index entries were read for it."""
+    before: int = await connection.fetchval(_READ)
+    found = await look_up(connection)
+    after: int = await connection.fetchval(_READ)
+    return len(found), after - before
 
 
 async def test_no_look_up_walks_over_what_waits_to_be_indexed(filled: Pool) -> None:
