@@ -6,6 +6,7 @@ no part of it. The vector search is timed by itself too, since its cost is the i
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ from streams.packs import load_pack
 from tests.benchmarks.figures import Figure, percentile
 from tests.benchmarks.match.generated_rows import deal_fields
 from tests.platform import PlatformDatabase, platform_database
-from tests.stack import RunningStack
+from tests.stack import RunningStack, running_stack
 from workers.match import MatchProcessor
 from workers.process import collect_garbage_less_often
 from workers.runtime.processor import Incoming
@@ -51,20 +52,23 @@ _SEED = 60
 _CHUNK = 1000
 
 
-async def worker_figures(stack: RunningStack, records: int, changes: int) -> list[Figure]:
+def worker_figures(records: int, changes: int) -> list[Figure]:
     """p50 and p99 of single changes against `records` others, first without vectors."""
+    with running_stack() as local:
+        return asyncio.run(_figures(RunningStack(local), records, changes))
+
+
+async def _figures(stack: RunningStack, records: int, changes: int) -> list[Figure]:
     async with platform_database(stack, "match_speed") as database:
         await database.complete_sources(_TENANT, ("odoo", "apn"))
-        others = {f"r{n}": one for n, one in enumerate(deal_fields(records, _SEED))}
-        mine = {f"l{n}": one for n, one in enumerate(deal_fields(2 * changes, _SEED + 1))}
-        first, second = list(mine)[:changes], list(mine)[changes:]
-        await _store(database, _RIGHT, others)
-        await _store(database, _LEFT, mine)
+        others = await _store(database, _RIGHT, "r", deal_fields(records, _SEED))
+        mine = await _store(database, _LEFT, "l", deal_fields(2 * changes, _SEED + 1))
+        first, second = mine[:changes], mine[changes:]
         figures = _within(
             f"one change through the worker against {records:,}",
             await _times(database, None, first),
         )
-        index = await _index(database, list(others), list(mine), records)
+        index = await _index(database, others, mine, records)
         try:
             return [*figures, *await _beside_search(database, index, second, records)]
         finally:
@@ -118,14 +122,17 @@ class _TimedIndex(PgVectorIndex):
 
 
 async def _store(
-    database: PlatformDatabase, side: str, fields: Mapping[str, Mapping[str, str]]
-) -> None:
-    """Core records and their candidate keys, as normalise and matcher leave them."""
+    database: PlatformDatabase, side: str, letter: str, fields: Iterable[Mapping[str, str]]
+) -> list[str]:
+    """Core records and their candidate keys, as normalise and matcher leave them; gives their ids."""
+    ids: list[str] = []
     policy = MatchingPolicy.parse(load_pack(_PACK).file("matching.yaml"))
     rows: list[tuple[Any, ...]] = []
     keys: list[tuple[str, ...]] = []
     counts = CorpusCounts()
-    for record_id, one in fields.items():
+    for n, one in enumerate(fields):
+        record_id = f"{letter}{n}"
+        ids.append(record_id)
         told = {**one, "type": "opportunity", "is_open": True}
         record = policy.record(side, record_id, told, frozenset())
         counts.add(record)
@@ -145,6 +152,7 @@ async def _store(
             body = orjson.dumps(counts.snapshot().to_json())
             await save_statistics(writing, _PLACE, 1, counts.records, body)
     await database.pool.execute("analyze")
+    return ids
 
 
 async def _index(
