@@ -1,10 +1,18 @@
-"""Ending consumers for certain."""
+"""What long-lived consumers have in common, and ending them for certain."""
 
 from __future__ import annotations
 
 import asyncio
 
 from aiokafka import AIOKafkaConsumer
+
+METADATA_MAX_AGE_MILLISECONDS = 5_000
+"""How long a group's leader may share out partitions by what it knew of the topics.
+
+aiokafka 0.14 does not ask again when its first question for a topic's partitions is lost, as it is
+when the broker goes away while a worker starts: the leader then gives nobody a partition until the
+age is over (5 minutes by default). The question costs the broker and the client about a millisecond.
+"""
 
 _STOP_SECONDS = 3.0
 

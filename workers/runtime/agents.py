@@ -18,6 +18,7 @@ import faust
 import structlog
 from faust.types import EventT
 
+from connectors.kafka.consumers import METADATA_MAX_AGE_MILLISECONDS
 from connectors.kafka.readiness import wait_for_topics
 from workers.context import WorkerContext, kafka_client_options
 from workers.runtime.delivery import Delivery
@@ -107,6 +108,7 @@ class AgentDriver:
             broker_max_poll_interval=24 * 3600.0,
             consumer_auto_offset_reset="earliest",
             consumer_group_instance_id=settings.worker.instance or None,
+            consumer_metadata_max_age_ms=METADATA_MAX_AGE_MILLISECONDS,
             consumer_max_fetch_size=_PARTITION_FETCH_BYTES,
             stream_buffer_maxsize=_BUFFERED_RECORDS,
             stream_wait_empty=False,  # a batch that waits for a dependency must not hold up the group

@@ -10,6 +10,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from connectors.kafka.consumers import METADATA_MAX_AGE_MILLISECONDS
 from connectors.kafka.readiness import wait_for_topics
 from workers.context import WorkerContext, kafka_client_options
 from workers.runtime.delivery import Delivery
@@ -58,7 +59,7 @@ class BulkDriver:
             max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
             fetch_max_bytes=8 * _PARTITION_FETCH_BYTES,
             fetch_max_wait_ms=100,
-            metadata_max_age_ms=30_000,
+            metadata_max_age_ms=METADATA_MAX_AGE_MILLISECONDS,
             **self._client_options,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 
 from schemas.topics import RECORD_BYTES, dead_letter_topic
 from tests.conditions import comes_true
@@ -51,6 +52,27 @@ async def test_driver_goes_on_where_the_one_before_stopped(
         async with running(driver, on):
             await on.wait_for_effects(3)
         assert [one.value for one in on.recorder.incoming] == [b"3"]
+
+
+async def test_group_whose_leader_did_not_learn_of_the_partitions_gets_them_soon(
+    driver: Driver, stack: RunningStack, platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that goes away while a worker starts answers all but its question for partitions."""
+    asked = vars(AIOKafkaClient)["_metadata_update"]
+    lost: list[set[str]] = []
+
+    async def lost_once(client: AIOKafkaClient, cluster: object, topics: set[str]) -> bool:
+        if on.topic in topics and not lost:
+            lost.append(topics)
+            return False
+        return await asked(client, cluster, topics)
+
+    async with bench(stack, platform) as on:
+        await on.send(b"1")
+        monkeypatch.setattr(AIOKafkaClient, "_metadata_update", lost_once)
+        async with running(driver, on):
+            assert await on.wait_for_effects(1, 120) == [b"1"]
+    assert lost
 
 
 @pytest.mark.parametrize("poison", [{"do": "raise"}, {"do": "reject"}, {"amount": 1000}])
