@@ -139,7 +139,9 @@ def _countries(left: PreparedRecord, right: PreparedRecord) -> Values:
 def _city(table: PairTable) -> Sequence[Floats]:
     left, right = table.codes(lambda record: record.city)
     known = (left != MISSING) & (right != MISSING)
-    return [flags(known & (left == right)), flags(known & (left != right))]
+    left_latin, right_latin = table.numbers(lambda record: float(record.city_in_latin))
+    one_script = left_latin == right_latin
+    return [flags(known & (left == right)), flags(known & (left != right) & one_script)]
 
 
 def _cities(left: PreparedRecord, right: PreparedRecord) -> Values:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from streams.match.prepared import PreparedRecord
 from streams.match.records import MatchRecord
-from streams.match.words import sound_classes
+from streams.match.words import meaning_of, sound_classes
 from streams.normalise.company_names import CompanyName, is_descriptor
 from streams.normalise.countries import COUNTRY_WORDS
 from streams.normalise.name_words import STOP_WORDS
@@ -106,6 +106,8 @@ def _name_keys(prepared: PreparedRecord) -> Iterator[MatchKey]:
         for place in (prepared.city, prepared.country):
             if place:
                 yield MatchKey("place", f"{compact[:48]}@{place}")
+        if prepared.city:
+            yield MatchKey("place", f"{sound_classes(compact[:32])[:8]}@{prepared.city}")
 
 
 @lru_cache(maxsize=131_072)
@@ -119,6 +121,7 @@ def _keys_of_name(name: CompanyName) -> tuple[MatchKey, ...]:
             *_whole_name_keys(name, words),
             *(MatchKey("word", word[:48]) for word in telling[:_WORDS_KEYED] if len(word) >= 3),
             *_pair_keys(words[:_WORDS_PAIRED]),
+            *_pair_keys([meaning_of(word).lower() for word in words[:_WORDS_PAIRED]]),
         ]
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from streams.match.arrays import MISSING, Flags, Floats, Integers, Interner, Ragged, listed
 from streams.match.prepared import PreparedRecord
 from streams.match.statistics import CorpusStatistics
+from streams.match.words import meaning_of
 from streams.normalise.company_names import CompanyName, is_descriptor
 from streams.normalise.countries import COUNTRY_WORDS
 
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
     from streams.match.pairs import PairTable
 
 _NAMES_COMPARED = 4
+_COUNTRY_NUMBERS = {code: i for i, code in enumerate(sorted(set(COUNTRY_WORDS.values())))}
+_ABROAD = -2
 
 
 class NameTable:
-    """The combinations of names of every pair: `pair[i]`, `left_name[i]`, `right_name[i]`."""
+    """The combinations of names of every pair: `pair[i]`, `left_name[i]`, `right_name[i]`.
+
+    `at_home` has per pair the number of the country that both records are in, -2 for two countries.
+    """
 
     def __init__(self, table: PairTable) -> None:
         self.vocabulary = Vocabulary(table.statistics)
         self._intern = Interner()
         self._either: dict[str, Flags] = {}
+        left_in, right_in = table.numbers(lambda record: float(_country_number(record.country)))
+        self.at_home = np.where(left_in == right_in, left_in, _ABROAD)
         left = self._lists(table.left)
         right = self._lists(table.right)
         self.names: list[CompanyName] = list(self._intern.index)
@@ -123,6 +131,12 @@ class Vocabulary:
         return np.array([weight(word) for word in self.words], dtype=np.float64)
 
     @cached_property
+    def meanings(self) -> Integers:
+        """Each word's meaning as an integer: words of several languages for one thing share it."""
+        intern = Interner()
+        return np.array([intern(meaning_of(word)) for word in self.words], dtype=np.int64)
+
+    @cached_property
     def is_core(self) -> Flags:
         """Which words are neither descriptors nor countries."""
         return (
@@ -133,4 +147,14 @@ class Vocabulary:
     @cached_property
     def is_country(self) -> Flags:
         """Which words name a country."""
-        return np.array([word in COUNTRY_WORDS for word in self.words], dtype=bool)
+        return self.country != MISSING
+
+    @cached_property
+    def country(self) -> Integers:
+        """Which country each word names, as `NameTable.at_home` numbers them; -1 for none."""
+        codes = (COUNTRY_WORDS.get(word) for word in self.words)
+        return np.array([_country_number(code) for code in codes], dtype=np.int64)
+
+
+def _country_number(code: str | None) -> int:
+    return _COUNTRY_NUMBERS.get(code or "", MISSING)

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from anyascii import anyascii
 
 from streams.match.records import MatchRecord
+from streams.normalise.cities import city_name, is_in_latin
 from streams.normalise.company_names import (
     CompanyName,
     company_name_variants,
@@ -48,6 +49,7 @@ _ROMAN = {
 _ROMAN_ANYWHERE = frozenset(_ROMAN) - {"i", "v", "x"}
 _TOP_LEVEL_TERRITORIES = {"uk": "GB", "su": "RU", "eu": ""}
 _SCRIPTS = (("HANGUL", "hangul"), ("HIRAGANA", "kana"), ("KATAKANA", "kana"), ("CJK", "han"))
+_SCRIPTS_WITHOUT_SOUND = ("han", "kana")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class PreparedRecord:
     """A `MatchRecord` and what follows from it alone; what few comparisons need is made on demand.
 
     `names` holds the main name first, then variants, aliases and names found in the description;
-    a record without any name goes by its domain's label. `domains` are those of website and
+    a record without any name goes by its domain's label, and one whose name is written in Han goes
+    by it too, as such a company is often known abroad by another name. `domains` are those of website and
     e-mail, `labels` the parts of them that the company chose.
     """
 
@@ -69,11 +72,15 @@ class PreparedRecord:
         """The record prepared for comparison; pure, so the caller may keep it."""
         domains = tuple(dict.fromkeys((*record.domains, *record.email_domains)))
         labels = tuple(dict.fromkeys(label for domain in domains if (label := _label(domain))))
-        names = _parsed(company_name_variants(record.name))
+        japanese = "JP" in (country_code(record.country), _domain_country(domains))
+        names = _parsed(company_name_variants(record.name), japanese=japanese)
         if record.aliases or record.description:
             aliases = (*record.aliases, *names_in_description(record.description))
             variants = [variant for alias in aliases for variant in company_name_variants(alias)]
-            names = tuple(dict.fromkeys((*names, *_parsed(tuple(variants)))))
+            found = _parsed(tuple(variants), japanese=japanese)
+            names = tuple(dict.fromkeys((*names, *found)))
+        if _script(record.name) in _SCRIPTS_WITHOUT_SOUND:
+            names = tuple(dict.fromkeys((*names, *_parsed(labels))))
         return cls(record, names[:MAXIMUM_NAMES] or _parsed(labels), domains, labels)
 
     @cached_property
@@ -112,8 +119,13 @@ class PreparedRecord:
 
     @property
     def city(self) -> str | None:
-        """The city in Latin letters without spaces."""
-        return _place(self.record.city)
+        """The city's English name, as far as it is known, in Latin letters without spaces."""
+        return city_name(self.record.city)
+
+    @property
+    def city_in_latin(self) -> bool:
+        """Whether the city is written in Latin letters; another script leaves its spelling open."""
+        return is_in_latin(self.record.city or "")
 
     @property
     def script(self) -> str | None:
@@ -202,9 +214,11 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(word for word in words if word not in STOP_WORDS)[:400]
 
 
-def _parsed(variants: tuple[str, ...]) -> tuple[CompanyName, ...]:
-    parsed = (parse_company_name(variant) for variant in variants)
-    return tuple(name for name in parsed if name.words)
+def _parsed(variants: tuple[str, ...], *, japanese: bool = False) -> tuple[CompanyName, ...]:
+    """The names of the variants, first as they are read in Japan where `japanese` says so."""
+    readings = (True, False) if japanese else (False,)
+    parsed = (parse_company_name(name, japanese=r) for name in variants for r in readings)
+    return tuple(dict.fromkeys(name for name in parsed if name.words))
 
 
 @lru_cache(maxsize=131_072)
@@ -242,13 +256,6 @@ def _domain_country(domains: tuple[str, ...]) -> str | None:
         if len(ending) == 2:
             return _TOP_LEVEL_TERRITORIES.get(ending, country_code(ending)) or None
     return None
-
-
-@lru_cache(maxsize=65_536)
-def _place(text: str | None) -> str | None:
-    if not text:
-        return None
-    return "".join(c for c in anyascii(text[:80]).casefold() if c.isalnum()) or None
 
 
 def _script(name: str | None) -> str | None:

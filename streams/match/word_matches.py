@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from streams.match.arrays import (
+    MISSING,
     Flags,
     Floats,
     Integers,
@@ -20,6 +21,8 @@ from streams.match.words import likeness_across_scripts, word_similarity
 
 # Transliteration has no exact: this much likeness of sound stands for it.
 _EXACT_ACROSS_SCRIPTS = 0.85
+# "Seguros" and "insurance": the same thing, though a name may be known by one of them alone.
+_SAME_MEANING = 0.9
 _INITIALS_LIKENESS = {2: 0.6, 3: 0.8}
 
 
@@ -29,7 +32,8 @@ class WordMatches:
     `left` and `right` hold per side: `shared` (share of the name's weight that the other name
     has too, softly), `exact` (the same, equal words only), `weight` (summed weight shared),
     `alone` (summed weight that the other lacks), `alone_core` (of that, words that are no
-    descriptors), `single` (the heaviest word alone), `first` (how well its first word is found).
+    descriptors), `country_alone` (how many words alone name a country other than the one both
+    records are in), `single` (the heaviest word alone), `first` (how well its first word is found).
     """
 
     def __init__(self, names: NameTable) -> None:
@@ -100,6 +104,9 @@ class WordMatches:
                 for code in listed(distinct)
             ]
             likeness[rows] = np.array(values, dtype=np.float64)[where]
+        meanings = self._names.vocabulary.meanings
+        translated = unequal & (meanings[left] == meanings[right])
+        likeness[translated] = np.maximum(likeness[translated], _SAME_MEANING)
         return likeness
 
     def _raise(
@@ -150,7 +157,9 @@ class _Side:
         self.alone = summed(owner, rest, count)
         self.alone_core = summed(owner, rest * is_core, count)
         self.core_weight = summed(owner, weight * best * is_core, count)
-        self.country_alone = summed(owner, vocabulary.is_country[word] * (1 - best), count)
+        country = vocabulary.country[word]
+        elsewhere = (country != MISSING) & (country != names.at_home[names.pair[owner]])
+        self.country_alone = summed(owner, elsewhere * (1 - best), count)
         self.single = _largest(rest, lengths)
         self.single_core = _largest(rest * is_core, lengths)
         self.first = np.zeros(count)

@@ -7,11 +7,16 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA, Indel, JaroWinkler
 
+from streams.normalise.countries import COUNTRY_WORDS
+from streams.normalise.name_words import NAME_WORDS
+
 _SHORTEST_FUZZY = 4
 _VOWELS = re.compile("[aeiouyhw]")
 _DOUBLES = re.compile(r"(.)\1+")
 _SPELLINGS = (("x", "ks"), ("ph", "f"), ("c", "k"), ("q", "k"), ("z", "s"))
-_SOUNDS = str.maketrans("bpvfdtgkjsrl", "ppppttkkssll")
+_SOUNDS = str.maketrans("bpvfdtgkjsrlm", "ppppttkksslln")
+_SOFT_C = re.compile("c(?=[eiy])")
+_SILENT_R = re.compile("(?<=[aeiou])r(?![aeiouy])")
 
 
 @lru_cache(maxsize=262_144)
@@ -27,10 +32,11 @@ def consonant_skeleton(word: str) -> str:
 
 @lru_cache(maxsize=262_144)
 def sound_classes(word: str) -> str:
-    """The consonants as classes of like sounds (b p v f, d t, g k, j s, l r), vowels dropped.
+    """The consonants as classes of like sounds (b p v f, d t, g k, j s, l r, m n), vowels dropped.
 
     What different writings of one word keep: "samseong" and "samsung", "rmkw" and "aramco".
     """
+    word = _SOFT_C.sub("s", word)
     for spelling, sound in _SPELLINGS:
         word = word.replace(spelling, sound)
     return _DOUBLES.sub(r"\1", _VOWELS.sub("", word).translate(_SOUNDS))
@@ -38,20 +44,43 @@ def sound_classes(word: str) -> str:
 
 @lru_cache(maxsize=131_072)
 def likeness_across_scripts(left: str, right: str) -> float:
-    """How alike two words are where one was transliterated: by sound, from 0 to 0.9."""
+    """How alike two words are where one was transliterated: by sound, from 0 to 0.9.
+
+    An R that many languages do not speak may be missing: "patona" and "partner".
+    """
     plain = word_similarity(left, right)
     if left.isdigit() or right.isdigit():
         return plain
-    first, second = sound_classes(left), sound_classes(right)
+    ways = {(sound_classes(left), sound_classes(right))}
+    ways.add((sound_classes(left), sound_classes(_SILENT_R.sub("", right))))
+    ways.add((sound_classes(_SILENT_R.sub("", left)), sound_classes(right)))
+    return max(plain, *(_alike_by_sound(left, right, *sounds) for sounds in ways))
+
+
+def _alike_by_sound(left: str, right: str, first: str, second: str) -> float:
     shortest = min(len(first), len(second))
     if shortest >= 3 and first == second:
-        return max(plain, 0.9)
+        return 0.9
     if shortest >= 4 and Indel.normalized_similarity(first, second) >= 0.85:
-        return max(plain, 0.75)
+        return 0.75
     if shortest == 2 and first == second:
-        alike = JaroWinkler.similarity(left, right)
-        return max(plain, 0.85 if alike >= 0.75 else 0.0)
-    return plain
+        return 0.85 if JaroWinkler.similarity(left, right) >= 0.75 else 0.0
+    return 0.0
+
+
+@lru_cache(maxsize=131_072)
+def meaning_of(word: str) -> str:
+    """What a word of company names means in any language: its English word, its country's code.
+
+    "versicherungen" -> "insurance", "polska" -> "PL"; a name stands for itself.
+    """
+    english = NAME_WORDS.meanings.get(word, word)
+    if english in NAME_WORDS.descriptors:
+        for plural, singular in (("ies", "y"), ("s", "")):
+            one = english.removesuffix(plural) + singular
+            if english.endswith(plural) and one in NAME_WORDS.descriptors:
+                return one
+    return COUNTRY_WORDS.get(english, english)
 
 
 @lru_cache(maxsize=524_288)

@@ -10,15 +10,16 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from anyascii import anyascii
 
 from streams.normalise.countries import country_code
+from streams.normalise.japanese import is_japanese, japanese_reading
 from streams.normalise.legal_forms import AFFIX_FORMS, LEGAL_FORMS, LONGEST_FORM
-from streams.normalise.name_words import DESCRIPTORS, JOINED_DESCRIPTORS, JOINED_PLACES, STOP_WORDS
+from streams.normalise.name_words import JOINED_SCRIPT, NAME_WORDS, STOP_WORDS, without_marks
 
 MAXIMUM_NAME_LENGTH = 400
 MAXIMUM_WORDS = 24
@@ -62,11 +63,16 @@ _DOING_BUSINESS_AS = re.compile(
     re.IGNORECASE,
 )
 _LENGTH_MARKS = dict.fromkeys(map(ord, "ッっー"))
+_FINAL_S = re.compile("[\uac00-\ud7a3]")
+_HANGUL_ENDINGS = 28
+_ENDINGS_SPOKEN_AS_T = {19, 20, 22, 23, 25, 27}
+_ENDING_T = 7
 _ARABIC_ARTICLE = "ال"
 # "A. B. Smith" and "A B Volvo": a person's initials, where "AB Volvo" begins with a legal form.
 _INITIALS_LEAD = re.compile(r"[^\W\d_]\.?\s+[^\W\d_](?:\.|\s)")
 _TRADE_NAME = re.compile(r"(?:\s[-–—]\s|\()\s*([^\W\d_][\w.&]{2,})\s*\)?$")
-_JOINED_SCRIPT = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
+_RUNS = re.compile("[a-z0-9]+|[^a-z0-9]+")
+_LONGEST_JOINED = max(map(len, (*NAME_WORDS.joined, *NAME_WORDS.places)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +174,17 @@ def _latin(token: str) -> str:
         return token
     if token.startswith(_ARABIC_ARTICLE) and len(token) > 4:
         token = token[2:]
-    token = token.translate(_LENGTH_MARKS)
+    token = _FINAL_S.sub(_spoken_as_t, token).translate(_LENGTH_MARKS)
     return _NOT_ALPHANUMERIC.sub("", anyascii(token).casefold())
+
+
+def _spoken_as_t(syllable: re.Match[str]) -> str:
+    """A Korean syllable that ends in a letter of S, spoken as T: 롯 -> 롣, as Lotte is written."""
+    code = ord(syllable.group()) - 0xAC00
+    ending = code % _HANGUL_ENDINGS
+    return (
+        chr(0xAC00 + code - ending + _ENDING_T) if ending in _ENDINGS_SPOKEN_AS_T else syllable[0]
+    )
 
 
 def _form_at_end(latin: list[str], written: list[str]) -> tuple[int, str] | None:
@@ -236,44 +251,68 @@ class _NameWords:
 
 def _split_joined_script(token: str) -> list[str]:
     """A run of Han, Kana, Hangul or Thai cut at places and descriptors: 华为技术 -> 华为, 技术."""
-    if not _JOINED_SCRIPT.search(token):
+    if not JOINED_SCRIPT.search(token):
+        return [token]
+    return [part for run in _RUNS.findall(token) for part in _split_run(run)]
+
+
+def _split_run(token: str) -> list[str]:
+    if token.isascii():
         return [token]
     head: list[str] = []
     tail: list[str] = []
-    while place := _longest_of(JOINED_PLACES, token, token.startswith):
+    while place := _longest(_beginnings(token), NAME_WORDS.places):
         head.append(place)
         token = token[len(place) :]
-    while word := _longest_of(JOINED_DESCRIPTORS, token, token.endswith):
+    while word := _longest(_endings(token), NAME_WORDS.joined):
         tail.insert(0, word)
         token = token[: -len(word)]
     return [*head, token, *tail]
 
 
-def _longest_of(words: Mapping[str, str], token: str, stands: Callable[[str], bool]) -> str | None:
-    return next((word for word in words if len(token) > len(word) and stands(word)), None)
+def _beginnings(token: str) -> Iterable[str]:
+    """The beginnings of a token, the longest first, that leave something of it."""
+    return (token[:n] for n in range(min(len(token) - 1, _LONGEST_JOINED), 0, -1))
 
 
-def _latin_words(token: str) -> list[str]:
-    """The Latin words of one written token: its English meaning where one is known."""
-    english = JOINED_DESCRIPTORS.get(token) or JOINED_PLACES.get(token)
-    if english:
-        return english.split()
-    latin = _latin(token)
+def _endings(token: str) -> Iterable[str]:
+    return (token[-n:] for n in range(min(len(token) - 1, _LONGEST_JOINED), 0, -1))
+
+
+def _longest(parts: Iterable[str], words: Mapping[str, str]) -> str | None:
+    return next((part for part in parts if part in words), None)
+
+
+def _latin_words(token: str, *, japanese: bool) -> list[str]:
+    """The Latin words of one written token: its English meaning where another script has one."""
+    if not token.isascii():
+        english = NAME_WORDS.meanings.get(without_marks(token))
+        if english:
+            return english.split()
+    latin = (japanese and japanese_reading(token)) or _latin(token)
     return [latin] if latin else []
 
 
-def _name_words(text: str) -> tuple[_NameWords, list[str]]:
+def _name_words(text: str, *, japanese: bool) -> tuple[_NameWords, list[str]]:
     text, kinds = _without_affix_forms(text) if not text.isascii() else (text, [])
     tokens = [part for token in _tokens(text) for part in _split_joined_script(token)]
-    pairs = [(token, word) for token in tokens for word in _latin_words(token)]
+    pairs = [(token, word) for token in tokens for word in _latin_words(token, japanese=japanese)]
     return _NameWords(pairs, initials_lead=_INITIALS_LEAD.match(text) is not None), kinds
 
 
+def parse_company_name(name: str, *, japanese: bool = False) -> CompanyName:
+    """The parts of one company name; for text without any letter or digit all parts are empty.
+
+    Han characters are read as Japanese where the name itself shows that it is, or with `japanese`,
+    else as Chinese.
+    """
+    return _parsed(name, japanese or is_japanese(name))
+
+
 @lru_cache(maxsize=262_144)
-def parse_company_name(name: str) -> CompanyName:
-    """The parts of one company name; for text without any letter or digit all parts are empty."""
+def _parsed(name: str, japanese: bool) -> CompanyName:
     text = _cleaned(name)
-    words, kinds = _name_words(text)
+    words, kinds = _name_words(text, japanese=japanese)
     article = words.cut("the", first=False)
     words.cut_legal_forms()
     article = words.cut("the", first=True) or words.cut("the", first=False) or article
@@ -345,4 +384,4 @@ def _is_telling(word: str) -> bool:
 
 def is_descriptor(word: str) -> bool:
     """Whether a word (Latin, lower case) says what a company does rather than which it is."""
-    return word in DESCRIPTORS or word in STOP_WORDS
+    return word in NAME_WORDS.descriptors or word in STOP_WORDS

@@ -6,8 +6,16 @@ import csv
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
+from typing import cast
 
 from anyascii import anyascii
+from babel import Locale
+
+_LANGUAGES = (
+    "en zh zh_Hant es fr de ar ru pt ja ko hi it nl pl tr vi th id uk el he sv nb da fi cs hu ro sk "
+    "bg hr sr sl sq mk bs et lv lt is ga ca eu gl be ka hy az kk uz ky mn fa ur bn pa gu mr ta te kn "
+    "ml si ne km lo my ms fil sw af am"
+)
 
 
 def _read() -> Mapping[str, str]:
@@ -39,4 +47,17 @@ def country_code(text: str | None) -> str | None:
     """The ISO 3166-1 alpha-2 code of a country written as code or name; None if not known."""
     if not text:
         return None
-    return _CODES.get(_key(text[:80]))
+    key = _key(text[:80])
+    return _CODES.get(key) or _codes_by_language().get(key)
+
+
+@lru_cache(maxsize=1)
+def _codes_by_language() -> Mapping[str, str]:
+    """Every country's name in many languages (CLDR), read when a name is met that the table lacks."""
+    codes: dict[str, str] = {}
+    for language in _LANGUAGES.split():
+        territories = cast("Mapping[str, str]", Locale.parse(language).territories)
+        for code, name in territories.items():
+            if len(code) == 2:
+                codes.setdefault(_key(name), code)
+    return codes

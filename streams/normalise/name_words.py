@@ -1,32 +1,67 @@
-"""Words of company names that identify nobody, from `data/company_words.csv`."""
+"""Words of company names that identify nobody, and what they mean, from `data/company_words.csv`."""
 
 from __future__ import annotations
 
 import csv
+import re
+import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 
-Words = tuple[frozenset[str], Mapping[str, str], Mapping[str, str], frozenset[str]]
+JOINED_SCRIPT = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
+"""Han, Kana, Hangul and Thai: what is written without spaces between words."""
+
+_MARKED = re.compile("[\u0370-\u04ff\u0591-\u06ff\u1f00-\u1fff]")
+_ALTERNATIVE_LETTERS = str.maketrans({"ة": "ه", "ى": "ي", "ی": "ي", "ک": "ك", "ـ": None})
 
 
-def _longest_first(words: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(sorted(words.items(), key=lambda entry: (-len(entry[0]), entry[0])))
+@dataclass(frozen=True, slots=True)
+class NameWords:
+    """The words of the table.
+
+    `descriptors`: Latin words that say what a company does. `meanings`: words of spaced scripts and
+    languages, without marks, with their English meaning. `joined` and `places`: the same for runs
+    of a script without spaces, at the end and at the start of a name. `stop`: words of grammar and
+    of share classes, which say nothing.
+    """
+
+    descriptors: frozenset[str]
+    meanings: Mapping[str, str]
+    joined: Mapping[str, str]
+    places: Mapping[str, str]
+    stop: frozenset[str]
 
 
-def _read() -> Words:
+def without_marks(word: str) -> str:
+    """A word in lower case without accents and points, as capitals and many writers leave them out.
+
+    Only where a script has them beside its letters: Greek, Cyrillic, Hebrew and Arabic.
+    """
+    if not _MARKED.search(word):
+        return word
+    plain = unicodedata.normalize("NFD", word)
+    plain = "".join(c for c in plain if unicodedata.category(c) != "Mn")
+    return plain.translate(_ALTERNATIVE_LETTERS)
+
+
+def _read() -> NameWords:
     text = (files("streams.normalise") / "data" / "company_words.csv").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    rows = list(csv.DictReader(lines))
-    descriptors = [row for row in rows if row["kind"] == "descriptor"]
-    foreign = [row for row in descriptors if not row["word"].isascii()]
-    joined = {row["word"].casefold(): row["english"] for row in foreign}
-    latin = {row["word"] for row in descriptors if row["word"].isascii()}
-    latin.update(word for english in joined.values() for word in english.split())
-    stop = frozenset(row["word"] for row in rows if row["kind"] in ("stop", "security"))
-    places = {row["word"].casefold(): row["english"] for row in rows if row["kind"] == "place"}
-    return frozenset(latin), _longest_first(joined), _longest_first(places), stop
+    rows = [(r["word"].casefold(), r["kind"], r["english"]) for r in csv.DictReader(lines)]
+    descriptors = [(word, english) for word, kind, english in rows if kind == "descriptor"]
+    latin = {word for word, _ in descriptors if word.isascii()}
+    latin.update(word for _, english in descriptors for word in english.split())
+    meaning = [(word, kind, english) for word, kind, english in rows if english]
+    joined = [entry for entry in meaning if JOINED_SCRIPT.search(entry[0])]
+    return NameWords(
+        descriptors=frozenset(latin),
+        meanings={without_marks(w): english for w, _, english in meaning},
+        joined={word: english for word, kind, english in joined if kind == "descriptor"},
+        places={word: english for word, kind, english in joined if kind == "place"},
+        stop=frozenset(word for word, kind, _ in rows if kind in ("stop", "security")),
+    )
 
 
-#: Latin words that say what a company does; such words and places of other scripts with their
-#: English meaning, longest first; words of grammar and of share classes, which say nothing.
-DESCRIPTORS, JOINED_DESCRIPTORS, JOINED_PLACES, STOP_WORDS = _read()
+NAME_WORDS = _read()
+STOP_WORDS = NAME_WORDS.stop

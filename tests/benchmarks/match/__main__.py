@@ -23,6 +23,7 @@ from pathlib import Path
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.match.ablation import ablation, encoders_at_hand
 from tests.benchmarks.match.files import file_figures, growth_figures
+from tests.benchmarks.match.languages import language_figures
 from tests.benchmarks.match.page import ablation_table, figure_table, fold_table, write_part
 from tests.benchmarks.match.quality import quality
 from tests.benchmarks.match.streaming import streaming_figures
@@ -44,6 +45,10 @@ def _quality(arguments: argparse.Namespace) -> Part:
             file=sys.stderr,
         )
     return found.figures, [*fold_table(found), "", *figure_table(found.figures)]
+
+
+def _languages(_arguments: argparse.Namespace) -> Part:
+    return _with_table(language_figures())
 
 
 def _files(arguments: argparse.Namespace) -> Part:
@@ -91,6 +96,7 @@ def _with_table(figures: list[Figure]) -> Part:
 
 _PARTS: Mapping[str, Callable[[argparse.Namespace], Part]] = {
     "quality": _quality,
+    "languages": _languages,
     "files": _files,
     "growth": _growth,
     "streaming": _streaming,

@@ -83,6 +83,8 @@ def test_parse_company_name_keeps_the_legal_form_apart() -> None:
 
 def test_parse_company_name_gives_meaning_to_words_of_scripts_without_spaces() -> None:
     assert parse_company_name("上海蓝海技术有限公司").words == ("shanghai", "lanhai", "technology")
+    assert parse_company_name("SK하늘 주식회사").words == ("sk", "haneul")
+    assert parse_company_name("롯데쇼핑").words == ("lodde", "shopping")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +92,10 @@ def test_parse_company_name_gives_meaning_to_words_of_scripts_without_spaces() -
     [
         ("Τράπεζα Ακμή ΑΕ", ("bank", "akmi")),
         ("Όμιλος Ακμή", ("group", "akmi")),
+        ("ΑΚΜΗ ΤΡΑΠΕΖΑ ΑΕ", ("akmi", "bank")),
+        ("Ακμή της Ελλάδος", ("akmi", "of", "greece")),
+        ("شركة أكمي للانشاءات", ("kmy", "construction")),
+        ("अक्मे बैंक लिमिटेड", ("akme", "bank")),
         ("Группа Акме", ("group", "akme")),
         ("בנק אקמה", ("bank", "kmh")),
         ("مصرف أكمي", ("bank", "kmy")),

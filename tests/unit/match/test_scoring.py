@@ -46,6 +46,52 @@ def test_equal_names_and_domains_match_and_other_companies_do_not() -> None:
 @pytest.mark.parametrize(
     ("left", "right"),
     [
+        ({"name": "三菱電機株式会社"}, {"name": "Mitsubishi Electric Corporation"}),
+        ({"name": "村田製作所", "country": "日本"}, {"name": "Murata Works", "country": "Japan"}),
+        ({"name": "Seguros Nordal S.A."}, {"name": "Nordal Insurance"}),
+        ({"name": "Norsk Nordal AS", "country": "NO"}, {"name": "Nordal AS", "country": "NO"}),
+        (
+            {"name": "腾讯控股有限公司", "domain": "tencent.com", "city": "深圳市"},
+            {"name": "Tencent Holdings", "city": "Shenzhen"},
+        ),
+    ],
+)
+def test_a_name_and_its_writing_abroad_are_one_company(
+    left: dict[str, str], right: dict[str, str]
+) -> None:
+    """MATCH-4: other scripts, languages and the names that companies take abroad."""
+    one = MatchRecord.from_fields("left", "1", left)
+    (pair,) = _score(one, MatchRecord.from_fields("right", "1", right))
+    assert pair.probability > 0.5
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({"name": "三菱商事株式会社"}, {"name": "Mitsubishi Electric Corporation"}),
+        ({"name": "삼성물산"}, {"name": "Samsung Electronics"}),
+        ({"name": "Acme Brasil", "country": "BR"}, {"name": "Acme", "country": "NO"}),
+        ({"name": "Nordal Seguros"}, {"name": "Nordal Bank"}),
+    ],
+)
+def test_sisters_in_other_languages_are_not_one_company(
+    left: dict[str, str], right: dict[str, str]
+) -> None:
+    one = MatchRecord.from_fields("left", "1", left)
+    pairs = _score(one, MatchRecord.from_fields("right", "1", right))
+    assert all(pair.probability < 0.5 for pair in pairs)
+
+
+def test_cities_in_two_scripts_differ_only_where_both_are_known() -> None:
+    left = company("left", "1", "Acme Water", city="Южный Порт", country="RU")
+    right = company("right", "1", "Acme Water", city="Yuzhny", country="RU")
+    shares = {one.name: one.contribution for one in explain(*_score(left, right)).steps}
+    assert shares.get("city", 0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
         ("Siemens AG", "Siemens Healthineers AG"),
         ("Northwind Fund II", "Northwind Fund III"),
         ("Acme India Ltd", "Acme Brazil Ltd"),

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.match.words import likeness_across_scripts, sound_classes, word_similarity
+from streams.match.words import (
+    likeness_across_scripts,
+    meaning_of,
+    sound_classes,
+    word_similarity,
+)
 
 _WORDS = st.text(st.characters(codec="ascii", categories=("Ll", "Nd")), min_size=1, max_size=14)
 
@@ -49,3 +54,24 @@ def test_likeness_across_scripts_hears_the_sound() -> None:
     assert likeness_across_scripts("infoshisu", "infosys") >= 0.85
     assert likeness_across_scripts("yandeks", "yandex") >= 0.85
     assert likeness_across_scripts("acme", "borealis") < 0.5
+
+
+def test_likeness_across_scripts_lets_an_r_be_silent_and_hears_a_soft_c() -> None:
+    assert likeness_across_scripts("shapu", "sharp") >= 0.85
+    assert likeness_across_scripts("rilayms", "reliance") >= 0.85
+    assert likeness_across_scripts("orinpasu", "olympus") >= 0.85
+
+
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [
+        ("versicherungen", "insurance"),
+        ("seguros", "assicurazioni"),
+        ("technologie", "technologies"),
+        ("svenska", "swedish"),
+        ("osterreichische", "austria"),
+    ],
+)
+def test_words_of_many_languages_share_their_meaning(word: str, other: str) -> None:
+    assert meaning_of(word) == meaning_of(other)
+    assert meaning_of("acme") == "acme"
