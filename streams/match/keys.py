@@ -99,14 +99,14 @@ def _domain_keys(prepared: PreparedRecord) -> Iterator[MatchKey]:
 
 
 def _name_keys(prepared: PreparedRecord) -> Iterator[MatchKey]:
-    for name in prepared.names:
-        yield from _keys_of_name(name)
+    keys = [key for name in prepared.names for key in _keys_of_name(name)]
+    yield from keys
     if prepared.names:
         compact = prepared.names[0].compact
         for place in (prepared.city, prepared.country):
             if place:
                 yield MatchKey("place", f"{compact[:48]}@{place}")
-        if prepared.city:
+        if prepared.city and all(key.kind != "sound" for key in keys):
             yield MatchKey("place", f"{sound_classes(compact[:32])[:8]}@{prepared.city}")
 
 
