@@ -14,6 +14,7 @@ from streams.match.statistics import CorpusStatistics
 from streams.match.words import meaning_of
 from streams.normalise.company_names import CompanyName, is_descriptor
 from streams.normalise.countries import COUNTRY_WORDS
+from streams.normalise.name_words import NAME_WORDS
 
 if TYPE_CHECKING:
     from streams.match.pairs import PairTable
@@ -32,7 +33,7 @@ class NameTable:
     def __init__(self, table: PairTable) -> None:
         self.vocabulary = Vocabulary(table.statistics)
         self._intern = Interner()
-        self._either: dict[str, Flags] = {}
+        self._marked: dict[str, tuple[Flags, Flags]] = {}
         left_in, right_in = table.numbers(lambda record: float(_country_number(record.country)))
         self.at_home = np.where(left_in == right_in, left_in, _ABROAD)
         left = self._lists(table.left)
@@ -80,12 +81,17 @@ class NameTable:
             ]
         )
 
+    def marked(self, mark: Literal["abbreviated", "foreign"]) -> tuple[Flags, Flags]:
+        """Where the left name is marked so, and where the right name."""
+        if mark not in self._marked:
+            marked = np.array([getattr(name, mark) for name in self.names], dtype=bool)
+            self._marked[mark] = marked[self.left_name], marked[self.right_name]
+        return self._marked[mark]
+
     def either(self, mark: Literal["abbreviated", "foreign"]) -> Flags:
         """Where one of the two names is marked so."""
-        if mark not in self._either:
-            marked = np.array([getattr(name, mark) for name in self.names], dtype=bool)
-            self._either[mark] = marked[self.left_name] | marked[self.right_name]
-        return self._either[mark]
+        left, right = self.marked(mark)
+        return left | right
 
     def codes(self, value: Callable[[CompanyName], Hashable | None]) -> tuple[Integers, Integers]:
         """Per combination an integer for each name's value; None is -1."""
@@ -135,6 +141,12 @@ class Vocabulary:
         """Each word's meaning as an integer: words of several languages for one thing share it."""
         intern = Interner()
         return np.array([intern(meaning_of(word)) for word in self.words], dtype=np.int64)
+
+    @cached_property
+    def is_english(self) -> Flags:
+        """Which words are known to be English, and so stand for a foreign word's meaning."""
+        words = NAME_WORDS.english
+        return np.array([word in words for word in self.words], dtype=bool) | self.is_country
 
     @cached_property
     def is_core(self) -> Flags:

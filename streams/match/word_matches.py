@@ -70,11 +70,9 @@ class WordMatches:
         within = np.arange(len(row)) - base[row]
         left_base, right_base = lefts.cumsum() - lefts, rights.cumsum() - rights
         i, j = within // rights[row], within % rights[row]
-        likeness = self._likeness(
-            left_word[left_base[row] + i],
-            right_word[right_base[row] + j],
-            names.either("foreign")[row],
-        )
+        left_at, right_at = left_word[left_base[row] + i], right_word[right_base[row] + j]
+        left_spoken, right_spoken = self._transliterated(left_at, right_at, row)
+        likeness = self._likeness(left_at, right_at, left_spoken | right_spoken)
         left_best = _largest_each(likeness, rights.repeat(lefts))
         across = base[row] + (within % lefts[row]) * rights[row] + within // lefts[row]
         right_best = _largest_each(likeness[across], lefts.repeat(rights))
@@ -82,18 +80,29 @@ class WordMatches:
         first[sizes > 0] = likeness[base[sizes > 0]]
         return left_best, right_best, first
 
-    def _likeness(self, left: Integers, right: Integers, foreign: Flags) -> Floats:
-        """Likeness of words given as integers; each distinct couple is computed once."""
+    def _transliterated(
+        self, left: Integers, right: Integers, row: Integers
+    ) -> tuple[Flags, Flags]:
+        """Which words of names in other scripts are written by their sound, not by their meaning."""
+        left_foreign, right_foreign = self._names.marked("foreign")
+        english = self._names.vocabulary.is_english
+        return left_foreign[row] & ~english[left], right_foreign[row] & ~english[right]
+
+    def _likeness(self, left: Integers, right: Integers, by_sound: Flags) -> Floats:
+        """Likeness of words given as integers; each distinct couple is computed once.
+
+        `by_sound` says where one of the two was transliterated.
+        """
         words = self._words
         initial = np.array([ord(word[0]) for word in words], dtype=np.int64)
         likeness = (left == right).astype(np.float64)
         unequal = left != right
         for rows, compare in (
             (
-                np.flatnonzero(unequal & ~foreign & (initial[left] == initial[right])),
+                np.flatnonzero(unequal & ~by_sound & (initial[left] == initial[right])),
                 word_similarity,
             ),
-            (np.flatnonzero(unequal & foreign), likeness_across_scripts),
+            (np.flatnonzero(unequal & by_sound), likeness_across_scripts),
         ):
             if not len(rows):
                 continue

@@ -20,14 +20,15 @@ _ALTERNATIVE_LETTERS = str.maketrans({"ة": "ه", "ى": "ي", "ی": "ي", "ک": 
 class NameWords:
     """The words of the table.
 
-    `descriptors`: Latin words that say what a company does. `meanings`: words of spaced scripts and
-    languages, without marks, with their English meaning. `joined` and `places`: the same for runs
-    of a script without spaces, at the end and at the start of a name. `stop`: words of grammar and
-    of share classes, which say nothing.
+    `descriptors`: Latin words that say what a company does. `meanings`: words of other scripts and
+    languages, without marks, with their English meaning. `english`: the words of those meanings, and
+    the descriptors. `joined` and `places`: meanings of what ends and begins names in a script without
+    spaces. `stop`: words of grammar and of share classes, which say nothing.
     """
 
     descriptors: frozenset[str]
     meanings: Mapping[str, str]
+    english: frozenset[str]
     joined: Mapping[str, str]
     places: Mapping[str, str]
     stop: frozenset[str]
@@ -57,6 +58,7 @@ def _read() -> NameWords:
     return NameWords(
         descriptors=frozenset(latin),
         meanings={without_marks(w): english for w, _, english in meaning},
+        english=frozenset(latin.union(*(english.split() for _, _, english in meaning))),
         joined={word: english for word, kind, english in joined if kind == "descriptor"},
         places={word: english for word, kind, english in joined if kind == "place"},
         stop=frozenset(word for word, kind, _ in rows if kind in ("stop", "security")),

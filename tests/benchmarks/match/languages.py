@@ -30,6 +30,7 @@ def language_figures() -> list[Figure]:
     model = load_model(None)
     named = _matched(rows, model, with_domain=False)
     known = _matched(rows, model, with_domain=True)
+    bereft = _matched_wrongly(rows, model)
     name = f"{len(rows)} companies at home and in English"
     scripts = sorted(named.recall_by_slice)
     return [
@@ -37,19 +38,33 @@ def language_figures() -> list[Figure]:
         _at_least(f"{name}, recall", named.recall, _LEAST_RECALL),
         _at_least(f"{name}, one web domain, precision", known.precision, _LEAST_PRECISION),
         _at_least(f"{name}, one web domain, recall", known.recall, _LEAST_RECALL_WITH_DOMAIN),
+        Figure(f"{name}, matched with another where their own is missing", bereft, "share"),
         *(Figure(f"  recall of {s}", named.recall_by_slice[s], "share") for s in scripts),
     ]
 
 
+def _matched_wrongly(rows: Sequence[Row], model: MatcherModel) -> float:
+    """The share of companies that match another one where their own is not there to be found."""
+    wrong: set[str] = set()
+    for own, others in ((0, 1), (1, 0)):
+        home = [_record("left", n, rows[n], "") for n in range(own, len(rows), 2)]
+        abroad = [_record("right", n, rows[n], "english_") for n in range(others, len(rows), 2)]
+        found = match_sides(home, abroad, model, "company").scored(model.bands.match)
+        wrong |= {left for left, _, _ in found}
+    return len(wrong) / len(rows)
+
+
 def _matched(rows: Sequence[Row], model: MatcherModel, *, with_domain: bool) -> Figures:
     home = [_record("left", n, row, "", with_domain=with_domain) for n, row in enumerate(rows)]
-    abroad = [_record("right", n, row, "english_", with_domain=False) for n, row in enumerate(rows)]
+    abroad = [_record("right", n, row, "english_") for n, row in enumerate(rows)]
     truth = {(str(n), str(n)): _script(row["name"]) for n, row in enumerate(rows)}
     found = match_sides(home, abroad, model, "company")
     return evaluate(found.scored(), truth, automatic=model.bands.automatic)
 
 
-def _record(side: str, number: int, row: Row, prefix: str, *, with_domain: bool) -> PreparedRecord:
+def _record(
+    side: str, number: int, row: Row, prefix: str, *, with_domain: bool = False
+) -> PreparedRecord:
     fields = {key: row[f"{prefix}{key}"] for key in ("name", "city", "country")}
     fields["domain"] = row["domain"] if with_domain else ""
     return PreparedRecord.from_record(MatchRecord.from_fields(side, str(number), fields))

@@ -72,6 +72,8 @@ def test_a_name_and_its_writing_abroad_are_one_company(
         ({"name": "삼성물산"}, {"name": "Samsung Electronics"}),
         ({"name": "Acme Brasil", "country": "BR"}, {"name": "Acme", "country": "NO"}),
         ({"name": "Nordal Seguros"}, {"name": "Nordal Bank"}),
+        # "vanke" sounds like "bank", but the bank of the first name is translated, not spoken
+        ({"name": "中国招商银行", "city": "北京"}, {"name": "China Vanke", "city": "Shenzhen"}),
     ],
 )
 def test_sisters_in_other_languages_are_not_one_company(
