@@ -51,10 +51,19 @@ def likeness_across_scripts(left: str, right: str) -> float:
     plain = word_similarity(left, right)
     if left.isdigit() or right.isdigit():
         return plain
-    ways = {(sound_classes(left), sound_classes(right))}
-    ways.add((sound_classes(left), sound_classes(_SILENT_R.sub("", right))))
-    ways.add((sound_classes(_SILENT_R.sub("", left)), sound_classes(right)))
-    return max(plain, *(_alike_by_sound(left, right, *sounds) for sounds in ways))
+    first, second = sound_classes(left), sound_classes(right)
+    alike = max(plain, _alike_by_sound(left, right, first, second))
+    for quiet, other in ((_without_silent_r(left), second), (_without_silent_r(right), first)):
+        if quiet is not None:
+            alike = max(alike, _alike_by_sound(left, right, quiet, other))
+    return alike
+
+
+@lru_cache(maxsize=131_072)
+def _without_silent_r(word: str) -> str | None:
+    """The sounds of a word whose R is silent before consonants and at the end; None if it has none."""
+    quiet = _SILENT_R.sub("", word)
+    return None if quiet == word else sound_classes(quiet)
 
 
 def _alike_by_sound(left: str, right: str, first: str, second: str) -> float:
