@@ -36,19 +36,23 @@ async def list_matches(
     return [dict(row) for row in rows]
 
 
-async def find_match(connection: Connection, name: str) -> dict[str, Any] | None:
-    """One pair by match id or `LEFT:RIGHT`, with evidence; None where there is none."""
-    left, _, right = name.partition(":")
-    row = await connection.fetchrow(
+async def find_matches(
+    connection: Connection, name: str, tenant: str | None = None
+) -> list[dict[str, Any]]:
+    """The pairs of a match id (one at most) or of `LEFT:RIGHT`, with evidence.
+
+    Tenants and packs may hold the same two ids: then there are several.
+    """
+    rights = [name[at + 1 :] for at, letter in enumerate(name) if letter == ":"]
+    rows = await connection.fetch(
         f"""select {_LISTED}, evidence::text as evidence, matcher_version, model_version,
                    decided_by, decided_at
               from core.matches
-             where match_id = $1 or (left_id = $2 and right_id = $3)
-             order by updated_at desc limit 1""",
+             where (match_id = $1 or (right_id = any($2::text[]) and left_id || ':' || right_id = $1))
+               and ($3::text is null or tenant = $3)
+             order by tenant, pack""",
         name,
-        left,
-        right,
+        rights,
+        tenant,
     )
-    if row is None:
-        return None
-    return dict(row) | {"evidence": orjson.loads(row["evidence"])}
+    return [dict(row) | {"evidence": orjson.loads(row["evidence"])} for row in rows]

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from connectors.postgres.match_queries import find_match, list_matches
+from connectors.postgres.match_queries import find_matches, list_matches
 from connectors.postgres.matches import scored_part
 from connectors.postgres.outbox import message
 from connectors.postgres.pool import connection, transaction
@@ -79,15 +79,17 @@ def list_command(
 
 
 @app.command()
-def show(match: MatchArgument) -> None:
+def show(match: MatchArgument, tenant: TenantOption = None) -> None:
     """Shows one pair with all its evidence, as JSON."""
-    show_json(_find(match))
+    show_json(_find(match, tenant))
 
 
 @app.command()
-def explain(match: MatchArgument, output: OutputOption = Output.TABLE) -> None:
+def explain(
+    match: MatchArgument, tenant: TenantOption = None, output: OutputOption = Output.TABLE
+) -> None:
     """Tells why a pair has its probability: every comparison, its weight, the best rival."""
-    found = _find(match)
+    found = _find(match, tenant)
     scored = scored_part(found["evidence"])
     if scored is None:
         console.print(found["reason"])
@@ -126,41 +128,46 @@ def waterfall(told: Explanation) -> Table:
 
 
 @app.command()
-def confirm(match: MatchArgument, reason: ReasonOption) -> None:
+def confirm(match: MatchArgument, reason: ReasonOption, tenant: TenantOption = None) -> None:
     """Says that the two records are one; rule R4 then passes by your word (MATCH-11)."""
-    _command(match, "confirm", reason)
+    _command(match, "confirm", reason, tenant)
 
 
 @app.command()
-def reject(match: MatchArgument, reason: ReasonOption) -> None:
+def reject(match: MatchArgument, reason: ReasonOption, tenant: TenantOption = None) -> None:
     """Says that the two records are not one; they are not proposed again (MATCH-11)."""
-    _command(match, "reject", reason)
+    _command(match, "reject", reason, tenant)
 
 
 @app.command()
-def undo(match: MatchArgument, reason: ReasonOption) -> None:
+def undo(match: MatchArgument, reason: ReasonOption, tenant: TenantOption = None) -> None:
     """Takes the last word on a pair back."""
-    _command(match, "undo", reason)
+    _command(match, "undo", reason, tenant)
 
 
-def _find(match: str) -> Mapping[str, Any]:
-    async def work() -> Mapping[str, Any] | None:
+def _find(match: str, tenant: str | None) -> Mapping[str, Any]:
+    """The one pair of that name; fails where there is none, and where several have it."""
+
+    async def work() -> list[dict[str, Any]]:
         async with (
             worker_context("cli", load_settings()) as context,
             connection(context.pool) as borrowed,
         ):
-            return await find_match(borrowed, match)
+            return await find_matches(borrowed, match, tenant)
 
     found = run_command(work)
-    if found is None:
+    if not found:
         fail(f"no match {match!r}; `revops matches list` names them")
-    return found
+    if len(found) > 1:
+        places = "\n".join(f"  {one['match_id']}  {one['tenant']}, {one['pack']}" for one in found)
+        fail(f"{match!r} is a pair of several places; give --tenant or one of the ids:\n{places}")
+    return found[0]
 
 
-def _command(match: str, verdict: Any, reason: str) -> None:
+def _command(match: str, verdict: Any, reason: str, tenant: str | None) -> None:
     if not reason.strip():
         fail("--reason must say why; it is kept with the verdict", code=2)
-    found = _find(match)
+    found = _find(match, tenant)
 
     async def work() -> None:
         async with worker_context("cli", load_settings()) as context:
