@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _NAMES_COMPARED = 4
 _COUNTRY_NUMBERS = {code: i for i, code in enumerate(sorted(set(COUNTRY_WORDS.values())))}
 _ABROAD = -2
+_MEANINGS = map(meaning_of, {*NAME_WORDS.meanings, *NAME_WORDS.english, *COUNTRY_WORDS})
+_MEANING_NUMBERS = {meaning: i for i, meaning in enumerate(sorted(set(_MEANINGS)))}
 
 
 class NameTable:
@@ -138,23 +140,13 @@ class Vocabulary:
 
     @cached_property
     def meanings(self) -> Integers:
-        """Each word's meaning as an integer: words of several languages for one thing share it."""
-        intern = Interner()
-        return np.array([intern(meaning_of(word)) for word in self.words], dtype=np.int64)
+        """What each word means: words of several languages for one thing share it; -1 for names."""
+        return self._facts[:, 0]
 
     @cached_property
-    def is_english(self) -> Flags:
-        """Which words are known to be English, and so stand for a foreign word's meaning."""
-        words = NAME_WORDS.english
-        return np.array([word in words for word in self.words], dtype=bool) | self.is_country
-
-    @cached_property
-    def is_core(self) -> Flags:
-        """Which words are neither descriptors nor countries."""
-        return (
-            np.array([not is_descriptor(word) for word in self.words], dtype=bool)
-            & ~self.is_country
-        )
+    def country(self) -> Integers:
+        """Which country each word names, as `NameTable.at_home` numbers them; -1 for none."""
+        return self._facts[:, 1]
 
     @cached_property
     def is_country(self) -> Flags:
@@ -162,10 +154,32 @@ class Vocabulary:
         return self.country != MISSING
 
     @cached_property
-    def country(self) -> Integers:
-        """Which country each word names, as `NameTable.at_home` numbers them; -1 for none."""
-        codes = (COUNTRY_WORDS.get(word) for word in self.words)
-        return np.array([_country_number(code) for code in codes], dtype=np.int64)
+    def is_core(self) -> Flags:
+        """Which words are neither descriptors nor countries."""
+        return self._facts[:, 2] == 1
+
+    @cached_property
+    def is_english(self) -> Flags:
+        """Which words are known to be English, and so stand for a foreign word's meaning."""
+        return self._facts[:, 3] == 1
+
+    @cached_property
+    def _facts(self) -> Integers:
+        facts = [_facts_of(word) for word in self.words]
+        return np.array(facts, dtype=np.int64).reshape(len(facts), 4)
+
+
+@lru_cache(maxsize=262_144)
+def _facts_of(word: str) -> tuple[int, int, bool, bool]:
+    """A word's meaning, its country, whether it tells companies apart, whether it is English."""
+    country = _country_number(COUNTRY_WORDS.get(word))
+    names_country = country != MISSING
+    return (
+        _MEANING_NUMBERS.get(meaning_of(word), MISSING),
+        country,
+        not names_country and not is_descriptor(word),
+        names_country or word in NAME_WORDS.english,
+    )
 
 
 def _country_number(code: str | None) -> int:

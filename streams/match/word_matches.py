@@ -114,7 +114,7 @@ class WordMatches:
             ]
             likeness[rows] = np.array(values, dtype=np.float64)[where]
         meanings = self._names.vocabulary.meanings
-        translated = unequal & (meanings[left] == meanings[right])
+        translated = unequal & (meanings[left] == meanings[right]) & (meanings[left] != MISSING)
         likeness[translated] = np.maximum(likeness[translated], _SAME_MEANING)
         return likeness
 
