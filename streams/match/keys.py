@@ -121,7 +121,6 @@ def _keys_of_name(name: CompanyName) -> tuple[MatchKey, ...]:
             *_whole_name_keys(name, words),
             *(MatchKey("word", word[:48]) for word in telling[:_WORDS_KEYED] if len(word) >= 3),
             *_pair_keys(words[:_WORDS_PAIRED]),
-            *_pair_keys([meaning_of(word).lower() for word in words[:_WORDS_PAIRED]]),
         ]
     )
 
@@ -159,5 +158,11 @@ def _sound_keys(words: Iterable[str]) -> Iterator[MatchKey]:
 
 
 def _pair_keys(words: list[str]) -> Iterable[MatchKey]:
-    starts = [word[:3] for word in words]
-    return (MatchKey("pair", " ".join(sorted(pair))) for pair in combinations(starts, 2))
+    """Any two words by their beginnings, as they are written and by what they mean."""
+    written = tuple(word[:3] for word in words)
+    meant = tuple(meaning_of(word).lower()[:3] for word in words)
+    return (
+        MatchKey("pair", " ".join(sorted(pair)))
+        for starts in dict.fromkeys((written, meant))
+        for pair in combinations(starts, 2)
+    )

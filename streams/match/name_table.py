@@ -14,7 +14,7 @@ from streams.match.statistics import CorpusStatistics
 from streams.match.words import meaning_of
 from streams.normalise.company_names import CompanyName, is_descriptor
 from streams.normalise.countries import COUNTRY_WORDS
-from streams.normalise.name_words import NAME_WORDS
+from streams.normalise.name_words import COMPANY_WORDS
 
 if TYPE_CHECKING:
     from streams.match.pairs import PairTable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NAMES_COMPARED = 4
 _COUNTRY_NUMBERS = {code: i for i, code in enumerate(sorted(set(COUNTRY_WORDS.values())))}
 _ABROAD = -2
-_MEANINGS = map(meaning_of, {*NAME_WORDS.meanings, *NAME_WORDS.english, *COUNTRY_WORDS})
+_MEANINGS = map(meaning_of, {*COMPANY_WORDS.meanings, *COMPANY_WORDS.english, *COUNTRY_WORDS})
 _MEANING_NUMBERS = {meaning: i for i, meaning in enumerate(sorted(set(_MEANINGS)))}
 
 
@@ -178,7 +178,7 @@ def _facts_of(word: str) -> tuple[int, int, bool, bool]:
         _MEANING_NUMBERS.get(meaning_of(word), MISSING),
         country,
         not names_country and not is_descriptor(word),
-        names_country or word in NAME_WORDS.english,
+        names_country or word in COMPANY_WORDS.english,
     )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from anyascii import anyascii
 
 from streams.match.records import MatchRecord
-from streams.normalise.cities import city_name, is_in_latin
+from streams.normalise.cities import city_name
 from streams.normalise.company_names import (
     CompanyName,
     company_name_variants,
@@ -22,6 +22,7 @@ from streams.normalise.company_names import (
 from streams.normalise.countries import country_code
 from streams.normalise.domains import domain_label
 from streams.normalise.name_words import STOP_WORDS
+from streams.normalise.scripts import is_in_latin, latin_letters
 
 MAXIMUM_NAMES = 8
 RECORDS_KEPT = 8_192
@@ -57,9 +58,9 @@ class PreparedRecord:
     """A `MatchRecord` and what follows from it alone; what few comparisons need is made on demand.
 
     `names` holds the main name first, then variants, aliases and names found in the description;
-    a record without any name goes by its domain's label, and one whose name is written in Han goes
-    by it too, as such a company is often known abroad by another name. `domains` are those of website and
-    e-mail, `labels` the parts of them that the company chose.
+    a record without any name goes by its domain's label, and one whose name is written in Han or
+    Kana goes by it too, as such a company is often known abroad by another name. `domains` are those
+    of website and e-mail, `labels` the parts of them that the company chose.
     """
 
     record: MatchRecord
@@ -246,8 +247,7 @@ def _own_labels(name: CompanyName) -> tuple[str, ...]:
 
 @lru_cache(maxsize=65_536)
 def _label(domain: str) -> str:
-    label = domain_label(domain) or ""
-    return "".join(c for c in anyascii(label).casefold() if c.isalnum())
+    return latin_letters(domain_label(domain) or "")
 
 
 def _domain_country(domains: tuple[str, ...]) -> str | None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from rapidfuzz.distance import OSA, Indel, JaroWinkler
 
 from streams.normalise.countries import COUNTRY_WORDS
-from streams.normalise.name_words import NAME_WORDS
+from streams.normalise.name_words import COMPANY_WORDS
 
 _SHORTEST_FUZZY = 4
 _VOWELS = re.compile("[aeiouyhw]")
@@ -83,11 +83,11 @@ def meaning_of(word: str) -> str:
 
     "versicherungen" -> "insurance", "polska" -> "PL"; a name stands for itself.
     """
-    english = NAME_WORDS.meanings.get(word, word)
-    if english in NAME_WORDS.descriptors:
+    english = COMPANY_WORDS.meanings.get(word, word)
+    if english in COMPANY_WORDS.descriptors:
         for plural, singular in (("ies", "y"), ("s", "")):
             one = english.removesuffix(plural) + singular
-            if english.endswith(plural) and one in NAME_WORDS.descriptors:
+            if english.endswith(plural) and one in COMPANY_WORDS.descriptors:
                 return one
     return COUNTRY_WORDS.get(english, english)
 

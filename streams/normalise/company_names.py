@@ -14,12 +14,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from anyascii import anyascii
-
 from streams.normalise.countries import country_code
 from streams.normalise.japanese import is_japanese, japanese_reading
 from streams.normalise.legal_forms import AFFIX_FORMS, LEGAL_FORMS, LONGEST_FORM
-from streams.normalise.name_words import JOINED_SCRIPT, NAME_WORDS, STOP_WORDS, without_marks
+from streams.normalise.name_words import COMPANY_WORDS, STOP_WORDS
+from streams.normalise.scripts import (
+    JOINED_SCRIPT,
+    KANA_LENGTH_MARKS,
+    is_in_latin,
+    latin_letters,
+    without_marks,
+)
 
 MAXIMUM_NAME_LENGTH = 400
 MAXIMUM_WORDS = 24
@@ -55,15 +60,13 @@ _WHOLE_SHORT_FORMS = {
 }
 _AMPERSAND = re.compile(r"\s*[&+＆]\s*")
 _NOT_WORD = re.compile(r"[\W_]+")
-_NOT_ALPHANUMERIC = re.compile(r"[^0-9a-z]+")
 _DOING_BUSINESS_AS = re.compile(
     r"\s*[,;(\[-]*\s*\b(?:d\s?[/.]?\s?b\s?[/.]?\s?a\.?|doing business as|trading as|t/a|"
     r"also known as|a[/.]?k[/.]?a\.?|f[/.]?k[/.]?a\.?|n[/.]?k[/.]?a\.?|"
     r"formerly known as|formerly|previously|now known as)(?=[\s:.])[:.]?\s*",
     re.IGNORECASE,
 )
-_LENGTH_MARKS = dict.fromkeys(map(ord, "ッっー"))
-_FINAL_S = re.compile("[\uac00-\ud7a3]")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _HANGUL_ENDINGS = 28
 _ENDINGS_SPOKEN_AS_T = {19, 20, 22, 23, 25, 27}
 _ENDING_T = 7
@@ -72,7 +75,7 @@ _ARABIC_ARTICLE = "ال"
 _INITIALS_LEAD = re.compile(r"[^\W\d_]\.?\s+[^\W\d_](?:\.|\s)")
 _TRADE_NAME = re.compile(r"(?:\s[-–—]\s|\()\s*([^\W\d_][\w.&]{2,})\s*\)?$")
 _RUNS = re.compile("[a-z0-9]+|[^a-z0-9]+")
-_LONGEST_JOINED = max(map(len, (*NAME_WORDS.joined, *NAME_WORDS.places)))
+_LONGEST_JOINED = max(map(len, (*COMPANY_WORDS.joined, *COMPANY_WORDS.places)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,21 +164,13 @@ def _word_character(character: str) -> str:
     return character if unicodedata.category(character)[0] in "LNM" else " "
 
 
-@lru_cache(maxsize=16_384)
-def _is_foreign(character: str) -> bool:
-    if character.isascii() or not character.isalpha():
-        return False
-    return not unicodedata.name(character, "").startswith("LATIN")
-
-
 @lru_cache(maxsize=65_536)
 def _latin(token: str) -> str:
     if token.isascii():
         return token
     if token.startswith(_ARABIC_ARTICLE) and len(token) > 4:
         token = token[2:]
-    token = _FINAL_S.sub(_spoken_as_t, token).translate(_LENGTH_MARKS)
-    return _NOT_ALPHANUMERIC.sub("", anyascii(token).casefold())
+    return latin_letters(_HANGUL.sub(_spoken_as_t, token).translate(KANA_LENGTH_MARKS))
 
 
 def _spoken_as_t(syllable: re.Match[str]) -> str:
@@ -261,10 +256,10 @@ def _split_run(token: str) -> list[str]:
         return [token]
     head: list[str] = []
     tail: list[str] = []
-    while place := _longest(_beginnings(token), NAME_WORDS.places):
+    while place := _longest(_beginnings(token), COMPANY_WORDS.places):
         head.append(place)
         token = token[len(place) :]
-    while word := _longest(_endings(token), NAME_WORDS.joined):
+    while word := _longest(_endings(token), COMPANY_WORDS.joined):
         tail.insert(0, word)
         token = token[: -len(word)]
     return [*head, token, *tail]
@@ -286,7 +281,7 @@ def _longest(parts: Iterable[str], words: Mapping[str, str]) -> str | None:
 def _latin_words(token: str, *, japanese: bool) -> list[str]:
     """The Latin words of one written token: its English meaning where another script has one."""
     if not token.isascii():
-        english = NAME_WORDS.meanings.get(without_marks(token))
+        english = COMPANY_WORDS.meanings.get(without_marks(token))
         if english:
             return english.split()
     latin = (japanese and japanese_reading(token)) or _latin(token)
@@ -306,7 +301,7 @@ def parse_company_name(name: str, *, japanese: bool = False) -> CompanyName:
     Han characters are read as Japanese where the name itself shows that it is, or with `japanese`,
     else as Chinese.
     """
-    return _parsed(name, japanese or is_japanese(name))
+    return _parsed(name, not name.isascii() and (japanese or is_japanese(name)))
 
 
 @lru_cache(maxsize=262_144)
@@ -326,7 +321,7 @@ def _parsed(name: str, japanese: bool) -> CompanyName:
         compact=compact or "".join(words.latin),
         article=article,
         abbreviated=text.isupper() or _DOT_WITHIN_WORDS.search(text) is not None,
-        foreign=not text.isascii() and any(map(_is_foreign, text)),
+        foreign=not is_in_latin(text),
     )
 
 
@@ -384,4 +379,4 @@ def _is_telling(word: str) -> bool:
 
 def is_descriptor(word: str) -> bool:
     """Whether a word (Latin, lower case) says what a company does rather than which it is."""
-    return word in NAME_WORDS.descriptors or word in STOP_WORDS
+    return word in COMPANY_WORDS.descriptors or word in STOP_WORDS

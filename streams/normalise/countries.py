@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from typing import cast
 
 from anyascii import anyascii
 from babel import Locale
+
+from streams.normalise.tables import rows_of
 
 _LANGUAGES = (
     "en zh zh_Hant es fr de ar ru pt ja ko hi it nl pl tr vi th id uk el he sv nb da fi cs hu ro sk "
@@ -19,10 +19,8 @@ _LANGUAGES = (
 
 
 def _read() -> Mapping[str, str]:
-    text = (files("streams.normalise") / "data" / "countries.csv").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
     codes: dict[str, str] = {}
-    for row in csv.DictReader(lines):
+    for row in rows_of("countries.csv"):
         codes.setdefault(row["code"].casefold(), row["code"])
         for name in (row["name"], *row["other_names"].split(";")):
             if name:

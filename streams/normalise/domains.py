@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any
 
 import idna
+
+from streams.normalise.tables import lines_of
 
 _MAXIMUM_LENGTH = 2048
 _LABEL_PREFIXES = ("get", "try", "use", "my", "go", "the", "join", "team", "with")
 
 
 def _listed(name: str) -> frozenset[str]:
-    text = (files("streams.normalise") / "data" / name).read_text(encoding="utf-8")
-    return frozenset(
-        line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")
-    )
+    return frozenset(line.strip() for line in lines_of(name))
 
 
 FREE_MAIL_DOMAINS = _listed("free_mail_domains.txt")

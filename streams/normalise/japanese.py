@@ -12,6 +12,8 @@ from typing import Any
 from anyascii import anyascii
 from sudachipy import Dictionary, SplitMode  # pyright: ignore[reportMissingTypeStubs]
 
+from streams.normalise.scripts import KANA_LENGTH_MARKS, latin_letters
+
 _KANA = re.compile("[\u3041-\u30ff]")
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _JAPANESE_FORMS = re.compile(
@@ -19,9 +21,7 @@ _JAPANESE_FORMS = re.compile(
 )
 _GLIDES = re.compile("(.)([ャュョ])")
 _GLIDE_VOWELS = {"ャ": "a", "ュ": "u", "ョ": "o"}
-_LENGTH_MARKS = dict.fromkeys(map(ord, "ッー"))
 _LONG_VOWELS = re.compile("(?<=o)[uo]|(?<=u)u|(?<=a)a|(?<=i)i|(?<=e)e")
-_NOT_ALPHANUMERIC = re.compile("[^0-9a-z]+")
 _HIRAGANA_AS_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 
 
@@ -42,8 +42,8 @@ def japanese_reading(word: str) -> str | None:
     if not _KANA.search(kana) or _HAN.search(kana):
         return None
     kana = kana.translate(_HIRAGANA_AS_KATAKANA)
-    latin = anyascii(_GLIDES.sub(_glide, kana).translate(_LENGTH_MARKS)).casefold()
-    return _LONG_VOWELS.sub("", _NOT_ALPHANUMERIC.sub("", latin)) or None
+    latin = latin_letters(_GLIDES.sub(_glide, kana).translate(KANA_LENGTH_MARKS))
+    return _LONG_VOWELS.sub("", latin) or None
 
 
 def _glide(found: re.Match[str]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from importlib.resources import files
 
 from anyascii import anyascii
+
+from streams.normalise.tables import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,9 @@ class LegalForm:
 
 
 def _read() -> tuple[dict[str, LegalForm], tuple[tuple[str, str], ...]]:
-    text = (files("streams.normalise") / "data" / "legal_forms.csv").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
     spaced: dict[str, LegalForm] = {}
     joined: list[tuple[str, str]] = []
-    for row in csv.DictReader(lines):
+    for row in rows_of("legal_forms.csv"):
         if row["position"] == "affix":
             joined.append((row["form"], row["class"]))
             continue

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 
-JOINED_SCRIPT = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f]")
-"""Han, Kana, Hangul and Thai: what is written without spaces between words."""
-
-_MARKED = re.compile("[\u0370-\u04ff\u0591-\u06ff\u1f00-\u1fff]")
-_ALTERNATIVE_LETTERS = str.maketrans({"ة": "ه", "ى": "ي", "ی": "ي", "ک": "ك", "ـ": None})
+from streams.normalise.scripts import JOINED_SCRIPT, without_marks
+from streams.normalise.tables import rows_of
 
 
 @dataclass(frozen=True, slots=True)
-class NameWords:
+class CompanyWords:
     """The words of the table.
 
     `descriptors`: Latin words that say what a company does. `meanings`: words of other scripts and
@@ -34,28 +27,15 @@ class NameWords:
     stop: frozenset[str]
 
 
-def without_marks(word: str) -> str:
-    """A word in lower case without accents and points, as capitals and many writers leave them out.
-
-    Only where a script has them beside its letters: Greek, Cyrillic, Hebrew and Arabic.
-    """
-    if not _MARKED.search(word):
-        return word
-    plain = unicodedata.normalize("NFD", word)
-    plain = "".join(c for c in plain if unicodedata.category(c) != "Mn")
-    return plain.translate(_ALTERNATIVE_LETTERS)
-
-
-def _read() -> NameWords:
-    text = (files("streams.normalise") / "data" / "company_words.csv").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    rows = [(r["word"].casefold(), r["kind"], r["english"]) for r in csv.DictReader(lines)]
+def _read() -> CompanyWords:
+    table = rows_of("company_words.csv")
+    rows = [(row["word"].casefold(), row["kind"], row["english"]) for row in table]
     descriptors = [(word, english) for word, kind, english in rows if kind == "descriptor"]
     latin = {word for word, _ in descriptors if word.isascii()}
     latin.update(word for _, english in descriptors for word in english.split())
     meaning = [(word, kind, english) for word, kind, english in rows if english]
     joined = [entry for entry in meaning if JOINED_SCRIPT.search(entry[0])]
-    return NameWords(
+    return CompanyWords(
         descriptors=frozenset(latin),
         meanings={without_marks(w): english for w, _, english in meaning},
         english=frozenset(latin.union(*(english.split() for _, _, english in meaning))),
@@ -65,5 +45,5 @@ def _read() -> NameWords:
     )
 
 
-NAME_WORDS = _read()
-STOP_WORDS = NAME_WORDS.stop
+COMPANY_WORDS = _read()
+STOP_WORDS = COMPANY_WORDS.stop

@@ -41,6 +41,16 @@ class Figure:
         return text
 
 
+def at_least(name: str, value: float, least: float, unit: str = "") -> Figure:
+    """A figure that must not be below `least`."""
+    return Figure(name, value, unit, least, "least", value / least, 1.0)
+
+
+def at_most(name: str, value: float, most: float, unit: str = "") -> Figure:
+    """A figure that must not be above `most`; one near zero counts as a tenth of it."""
+    return Figure(name, value, unit, most, "most", most / max(value, most / 10.0), 1.0)
+
+
 def percentile(values: list[float], share: float) -> float:
     """The value that `share` of the sorted values do not exceed."""
     ordered = sorted(values)

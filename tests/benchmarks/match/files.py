@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.figures import Figure, at_least, at_most
 from tests.benchmarks.match.generated_rows import write_company_sides
 from tests.benchmarks.match.processes import Usage, usage_of
 
@@ -42,9 +42,11 @@ def file_figures(folder: Path, labelled: Path | None) -> list[Figure]:
         looped.append(usage_of("tests.benchmarks.match.opponents", loop))
     mine = _best(ours)
     return [
-        _at_least("match files, rows a CPU second", rows / mine.cpu_seconds, LEAST_ROWS_A_SECOND),
+        at_least(
+            "match files, rows a CPU second", rows / mine.cpu_seconds, LEAST_ROWS_A_SECOND, "rows/s"
+        ),
         Figure("match files, rows a second", rows / mine.wall_seconds, "rows/s"),
-        _at_most("match files, memory", mine.peak_mib, MOST_MIB, "MiB"),
+        at_most("match files, memory", mine.peak_mib, MOST_MIB, "MiB"),
         _beside("match files", rows, mine, "Splink", rows, _best(splink)),
         _beside("match files", rows, mine, "rapidfuzz loop", _LOOPED_ROWS, _best(looped)),
     ]
@@ -64,7 +66,7 @@ def growth_figures(folder: Path, sizes: Sequence[int]) -> list[Figure]:
         ]
     growth = costs[-1] / costs[0]
     name = f"cost of a row, {sizes[-1]:,} against {sizes[0]:,}"
-    return [*figures, _at_most(name, growth, MOST_GROWTH, "times")]
+    return [*figures, at_most(name, growth, MOST_GROWTH, "times")]
 
 
 def match_files(left: Path, right: Path, out: Path) -> Usage:
@@ -95,11 +97,3 @@ def _beside(name: str, rows: int, used: Usage, other: str, other_rows: int, its:
         min(shares),
         1.0,
     )
-
-
-def _at_least(name: str, value: float, least: float) -> Figure:
-    return Figure(name, value, "rows/s", least, "least", value / least, 1.0)
-
-
-def _at_most(name: str, value: float, most: float, unit: str) -> Figure:
-    return Figure(name, value, unit, most, "most", most / value, 1.0)

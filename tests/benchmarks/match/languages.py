@@ -1,6 +1,7 @@
 """Companies by their names at home and in English, in many scripts, by the shipped weights.
 
-Half of the names were looked at while names of other languages were worked on, the other half not.
+Half of the names were looked at while names of other languages were worked on, the other half only
+after a first measurement.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from streams.match.evaluation import Figures, evaluate
 from streams.match.model import MatcherModel
 from streams.match.prepared import PreparedRecord
 from streams.match.records import MatchRecord
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.figures import Figure, at_least
 from workers.file_matching.matching import match_sides
 from workers.file_matching.model_files import load_model
 
@@ -34,10 +35,10 @@ def language_figures() -> list[Figure]:
     name = f"{len(rows)} companies at home and in English"
     scripts = sorted(named.recall_by_slice)
     return [
-        _at_least(f"{name}, precision", named.precision, _LEAST_PRECISION),
-        _at_least(f"{name}, recall", named.recall, _LEAST_RECALL),
-        _at_least(f"{name}, one web domain, precision", known.precision, _LEAST_PRECISION),
-        _at_least(f"{name}, one web domain, recall", known.recall, _LEAST_RECALL_WITH_DOMAIN),
+        at_least(f"{name}, precision", named.precision, _LEAST_PRECISION),
+        at_least(f"{name}, recall", named.recall, _LEAST_RECALL),
+        at_least(f"{name}, one web domain, precision", known.precision, _LEAST_PRECISION),
+        at_least(f"{name}, one web domain, recall", known.recall, _LEAST_RECALL_WITH_DOMAIN),
         Figure(f"{name}, matched with another where their own is missing", bereft, "share"),
         *(Figure(f"  recall of {s}", named.recall_by_slice[s], "share") for s in scripts),
     ]
@@ -75,7 +76,3 @@ def _script(name: str) -> str:
     scripts = [unicodedata.name(c, "").split()[0].lower() for c in name if c.isalpha()]
     found = next((script for script in scripts if script != "latin"), "latin")
     return {"cjk": "han", "hiragana": "kana", "katakana": "kana"}.get(found, found)
-
-
-def _at_least(name: str, value: float, least: float) -> Figure:
-    return Figure(name, value, "", least, "least", value / least, 1.0)

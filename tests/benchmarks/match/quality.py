@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.match.evaluation import Figures, evaluate
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.figures import Figure, at_least, at_most
 from tests.benchmarks.match.deal_sets import ACES, JUDGED_SEEDS, LEADS, deal_set
 from workers.file_matching.labelled_sets import read_labelled_set
 from workers.file_matching.matching import match_sides
@@ -43,7 +43,7 @@ def quality(data: Path | None) -> Quality:
     companies = [figure for fold in run.folds for figure in _of_fold(fold)] if run else []
     if run:
         companies.append(
-            _at_most("calibration error, held out", run.pooled_calibration_error, _CALIBRATION)
+            at_most("calibration error, held out", run.pooled_calibration_error, _CALIBRATION)
         )
     return Quality([*companies, *_of_deals(list(deals.values()))], run, deals)
 
@@ -52,11 +52,11 @@ def _of_fold(fold: Fold) -> list[Figure]:
     name, found = fold.name, fold.figures
     recall = LEAST_RECALL_AT_50.get(name, _RECALL_AT_50)
     return [
-        _at_least(f"{name}, F1", found.f1, LEAST_F1.get(name, _F1)),
-        _at_least(f"{name}, candidate recall@50", found.candidate_recall_at_50, recall),
-        _at_least(f"{name}, automatic precision", found.automatic_precision, _AUTOMATIC_PRECISION),
-        _at_least(f"{name}, automatic share", found.automatic_share, _AUTOMATIC_SHARE),
-        _at_most(f"{name}, F1 of shuffled labels", fold.shuffled_f1, _SHUFFLED_F1),
+        at_least(f"{name}, F1", found.f1, LEAST_F1.get(name, _F1)),
+        at_least(f"{name}, candidate recall@50", found.candidate_recall_at_50, recall),
+        at_least(f"{name}, automatic precision", found.automatic_precision, _AUTOMATIC_PRECISION),
+        at_least(f"{name}, automatic share", found.automatic_share, _AUTOMATIC_SHARE),
+        at_most(f"{name}, F1 of shuffled labels", fold.shuffled_f1, _SHUFFLED_F1),
     ]
 
 
@@ -72,8 +72,8 @@ def _of_deals(found: Sequence[Figures]) -> list[Figure]:
     slices = sorted({name for figures in found for name in figures.recall_by_slice})
     name = f"deals {ACES} x {LEADS}, worst of {len(found)} seeds"
     return [
-        _at_least(f"{name}, precision", min(f.precision for f in found), _DEAL_PRECISION),
-        _at_least(f"{name}, recall", min(f.recall for f in found), _DEAL_RECALL),
+        at_least(f"{name}, precision", min(f.precision for f in found), _DEAL_PRECISION),
+        at_least(f"{name}, recall", min(f.recall for f in found), _DEAL_RECALL),
         *(
             Figure(
                 f"deals, recall of {part.replace('_', ' ')}",
@@ -83,11 +83,3 @@ def _of_deals(found: Sequence[Figures]) -> list[Figure]:
             for part in slices
         ),
     ]
-
-
-def _at_least(name: str, value: float, least: float) -> Figure:
-    return Figure(name, value, "", least, "least", value / least, 1.0)
-
-
-def _at_most(name: str, value: float, most: float) -> Figure:
-    return Figure(name, value, "", most, "most", most / max(value, most / 10.0), 1.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.normalise.cities import city_name, is_in_latin
+from streams.normalise.cities import city_name
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,3 @@ def test_city_name_is_the_english_one(written: str | None, name: str | None) -> 
 def test_city_name_takes_any_text(written: str) -> None:
     name = city_name(written)
     assert name is None or (name.isascii() and name.isalnum())
-
-
-def test_is_in_latin_knows_accents_from_other_scripts() -> None:
-    assert is_in_latin("Ciudad de México")
-    assert not is_in_latin("Москва")
