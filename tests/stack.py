@@ -32,6 +32,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
 from psycopg import sql
 
 from deploy.local.identity import ProcessIdentity
@@ -87,6 +88,12 @@ class RunningStack:
             await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
         self._topics.append(name)
         return name
+
+    async def have_topic(self, name: str) -> None:
+        """Makes a topic of the platform, which tests share, where it is not there yet."""
+        async with self.admin() as admin:
+            with contextlib.suppress(TopicAlreadyExistsError):
+                await admin.create_topics([NewTopic(name, 1, 1)])
 
     @contextlib.asynccontextmanager
     async def admin(self):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from secrets import token_hex
 
 import orjson
 import pytest
-from aiokafka.admin import NewTopic
-from aiokafka.errors import TopicAlreadyExistsError
 from typer.testing import CliRunner
 
 from connectors.kafka.reading import read_to_end
@@ -55,9 +52,7 @@ async def test_a_pair_of_several_tenants_is_named_by_its_tenant_or_id(matched: M
 
 async def test_a_verdict_is_the_named_tenants_and_of_no_other(matched: Matching) -> None:
     stack = matched.database.stack
-    async with stack.admin() as admin:
-        with suppress(TopicAlreadyExistsError):
-            await admin.create_topics([NewTopic(COMMAND_MATCH, 1, 1)])
+    await stack.have_topic(COMMAND_MATCH)
     verdict = ("confirm", "1:O:1", "--reason", f"contract {token_hex(4)}")
     await _run(*verdict, status=1)
     await _run(*verdict, "--tenant", "second")

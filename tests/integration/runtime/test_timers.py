@@ -38,13 +38,7 @@ async def at(
 @pytest.fixture
 async def tenant(stack: RunningStack) -> str:
     """A tenant of this test's own; the topic is there."""
-    async with stack.admin() as admin:
-        there = TIMER_DUE in await admin.list_topics()
-    if not there:
-        from aiokafka.admin import NewTopic
-
-        async with stack.admin() as admin:
-            await admin.create_topics([NewTopic(TIMER_DUE, 1, 1)])
+    await stack.have_topic(TIMER_DUE)
     return stack.new_name("tenant")
 
 
